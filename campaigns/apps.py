@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class CampaignsConfig(AppConfig):
+    name = "campaigns"
+    verbose_name = _("Actions")
+
+    def ready(self) -> None:
+        from campaigns.plugin import CampaignsPlugin
+        from crm import plugins
+
+        plugins.register(CampaignsPlugin())

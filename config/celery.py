@@ -1,0 +1,18 @@
+"""Celery carries wake-ups only: a task has a name and at most an id. What must happen is a row in PostgreSQL."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("stammkunde")
+app.config_from_object("django.conf:settings.CELERY")
+app.autodiscover_tasks()
+app.conf.beat_schedule = {
+    "score-changed": {"task": "loyalty.tasks.score_changed", "schedule": 20},
+    "score-all": {"task": "loyalty.tasks.score_all_once_a_day", "schedule": 600},
+    "plan": {"task": "campaigns.tasks.plan_due", "schedule": 10},
+    "send": {"task": "campaigns.tasks.send_due", "schedule": 10},
+    "resolve": {"task": "campaigns.tasks.resolve_unknown", "schedule": 60},
+}

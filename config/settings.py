@@ -1,0 +1,294 @@
+"""All settings, from the environment alone. A wrong value stops the start with a hint (`docs/operating.md`)."""
+
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONCE, NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from config import embedded
+from config.logs import LOGGING  # noqa: F401 - Django reads it from here
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+
+def refuse(name: str, problem: str, hint: str) -> None:
+    raise ImproperlyConfigured(f"{name}: {problem} {hint}")
+
+
+def seconds(name: str, default: int, least: int) -> int:
+    """A whole number of seconds, at least `least`."""
+    text = env.str(name, str(default))
+    if not text.isdigit() or int(text) < least:
+        refuse(name, f"{text!r} is no whole number of seconds from {least} on.", f"Leave it out for {default}.")
+    return int(text)
+
+
+DEBUG = env.bool("DEBUG", False)
+DEMO = env.bool("DEMO", False)
+
+PUBLIC_BASE_URL = env.str("PUBLIC_BASE_URL", "http://localhost:8000").rstrip("/")
+_public = urlsplit(PUBLIC_BASE_URL)
+LOOPBACK = _public.hostname in {"localhost", "127.0.0.1", "::1"}
+if _public.scheme not in {"http", "https"} or not _public.hostname or _public.path:
+    refuse("PUBLIC_BASE_URL", f"{PUBLIC_BASE_URL!r} is no address.", "Write it like https://crm.example.com.")
+if _public.scheme == "http" and not LOOPBACK:
+    refuse("PUBLIC_BASE_URL", "links in mails must be https.", "Only a loopback address may be http.")
+
+SECRET_KEY = env.str("SECRET_KEY", "")
+if not SECRET_KEY and LOOPBACK:
+    SECRET_KEY = embedded.kept_secret("secret_key")
+if len(SECRET_KEY) < 40:
+    refuse("SECRET_KEY", "it is missing or shorter than 40 characters.", f"Such as {secrets.token_urlsafe(40)}")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+RECEIPT_SECRET = env.str("RECEIPT_SECRET", "")
+if RECEIPT_SECRET and len(RECEIPT_SECRET) < 32:
+    refuse("RECEIPT_SECRET", "it is shorter than 32 characters.", f"Such as {secrets.token_urlsafe(32)}")
+DEPLOYMENT_ID = env.str("DEPLOYMENT_ID", "")
+
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[_public.hostname] + (["localhost", "127.0.0.1"] if LOOPBACK else []))
+if "*" in ALLOWED_HOSTS:
+    refuse("ALLOWED_HOSTS", "* would accept any name.", "List the names under which the pages are served.")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
+
+INSTALLED_APPS = [
+    "campaigns",
+    "loyalty",
+    "crm",
+    "django_cotton.apps.SimpleAppConfig",
+    "template_partials.apps.SimpleAppConfig",
+    "django_htmx",
+    "django_filters",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_standardized_errors",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "anymail",
+    "csp",
+    "django_structlog",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "django.forms",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "crm.middleware.PrivacyHeaders",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "crm.middleware.ShopDay",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": False,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+                "crm.context.shell",
+            ],
+            "loaders": [
+                (
+                    "template_partials.loader.Loader",
+                    [
+                        (
+                            "django.template.loaders.cached.Loader",
+                            [
+                                "django_cotton.cotton_loader.Loader",
+                                "django.template.loaders.filesystem.Loader",
+                                "django.template.loaders.app_directories.Loader",
+                            ],
+                        )
+                    ],
+                )
+            ],
+            "builtins": [
+                "django_cotton.templatetags.cotton",
+                "template_partials.templatetags.partials",
+            ],
+        },
+    }
+]
+FORM_RENDERER = "crm.forms.Renderer"
+
+DATABASE_ROLE = env.str("DATABASE_ROLE", "app")
+if DATABASE_ROLE == "owner" and env.str("DATABASE_OWNER_URL", ""):
+    _database = env.db("DATABASE_OWNER_URL")
+elif env.str("DATABASE_URL", ""):
+    _database = env.db("DATABASE_URL")
+else:
+    _database = env.db_url_config(embedded.database_url(DATABASE_ROLE))
+if "postgresql" not in _database["ENGINE"]:
+    refuse("DATABASE_URL", "only PostgreSQL 15 to 18 is supported.", "Write postgres://user:password@host/name.")
+DATABASES = {
+    "default": _database
+    | {
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "DISABLE_SERVER_SIDE_CURSORS": False,
+        "OPTIONS": _database.get("OPTIONS", {}) | {"options": "-c timezone=UTC -c jit=off"},
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.str("REDIS_URL", "") or embedded.redis_url()
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": env.str("REDIS_URL", "") or embedded.redis_cache_url(),
+    }
+}
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = _public.scheme == "https"
+SESSION_COOKIE_NAME = "__Host-session" if SESSION_COOKIE_SECURE else "session"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+if _public.scheme == "https":
+    SECURE_HSTS_SECONDS = 365 * 86400
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "frame-src": [SELF],
+        "media-src": [SELF],
+        "manifest-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+AUTH_USER_MODEL = "crm.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "customers"
+LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_ADAPTER = "crm.accounts.StaffAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_TOTP_ISSUER = "Stammkunde"
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = LOOPBACK
+
+LANGUAGE_CODE = "de"
+LANGUAGES = [("de", _("German")), ("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_THOUSAND_SEPARATOR = True
+FORMAT_MODULE_PATH = ["crm.formats"]
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "static-collected"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if STATIC_ROOT.exists()
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = not STATIC_ROOT.exists()
+DATA_UPLOAD_MAX_MEMORY_SIZE = 6 * 1024 * 1024
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["crm.api.keys.KeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["crm.api.keys.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["crm.api.json.JsonRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["crm.api.json.JsonParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Stammkunde",
+    "VERSION": "1",
+    "DESCRIPTION": "Sync shop data and read what follows from it. Batches answer row by row.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": None,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+if env.str("ANYMAIL_ESP", ""):
+    EMAIL_BACKEND = f"anymail.backends.{env.str('ANYMAIL_ESP')}.EmailBackend"
+    ANYMAIL = {
+        k.removeprefix("ANYMAIL_"): v for k, v in env.ENVIRON.items() if k.startswith("ANYMAIL_") and k != "ANYMAIL_ESP"
+    }
+else:
+    vars().update(env.email("EMAIL_URL", default="smtp://127.0.0.1:1025"))
+EMAIL_TIMEOUT = 60
+SEND_LEASE_S = seconds("SEND_LEASE_S", 60, 1)
+SEND_GRACE_S = seconds("SEND_GRACE_S", 900, 0)
+
+CELERY = {
+    "broker_url": REDIS_URL,
+    "result_backend": None,
+    "task_ignore_result": True,
+    "task_acks_late": True,
+    "task_serializer": "json",
+    "accept_content": ["json"],
+    "worker_prefetch_multiplier": 1,
+    "broker_connection_retry_on_startup": True,
+    "broker_transport_options": {"visibility_timeout": 300},
+    "timezone": "UTC",
+    "task_default_queue": "stammkunde",
+}

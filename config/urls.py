@@ -1,0 +1,15 @@
+"""All URLs. Each view declares its access (`crm.access`); the start fails for one that does not."""
+
+from django.conf import settings
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("crm.urls")),
+    path("", include("loyalty.urls")),
+    path("", include("campaigns.urls")),
+    path("account/", include("allauth.account.urls")),
+    path("account/2fa/", include("allauth.mfa.urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
+]
+if settings.DEMO:
+    urlpatterns.append(path("demo/", include("config.demo_mail")))

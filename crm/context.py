@@ -1,0 +1,37 @@
+"""What every page's frame shows: the shop, the navigation, and what the user may do."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from crm import access, plugins
+from crm.plugins import NavEntry
+
+NAV = (
+    NavEntry(_("Customers"), "customers", "users", "customers.view", 20),
+    NavEntry(_("Settings"), "settings", "settings", "settings.manage", 90),
+)
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """Template context of the frame. `nav` holds only what the user may open."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return {"shop": getattr(request, "shop", None), "nav": []}
+    entries = sorted([*NAV, *plugins.collect(lambda plugin: plugin.nav)], key=lambda entry: entry.order)
+    return {
+        "shop": getattr(request, "shop", None),
+        "may": {capability.replace(".", "_"): access.may(user, capability) for capability in access.CAPABILITIES},
+        "nav": [
+            {
+                "label": entry.label,
+                "url": reverse(entry.url_name),
+                "icon": entry.icon,
+                "current": request.path.startswith(reverse(entry.url_name)),
+            }
+            for entry in entries
+            if access.may(user, entry.capability)
+        ],
+    }

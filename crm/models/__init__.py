@@ -1,0 +1,63 @@
+from crm.models.consent import (
+    Channel,
+    ConsentEvent,
+    ConsentState,
+    ConsentTrace,
+    Purpose,
+    Suppression,
+    Wording,
+)
+from crm.models.contact import Interaction, InteractionEmotion
+from crm.models.customer import ContactPoint, Customer, CustomerKey
+from crm.models.event import ChangedCustomer, Event, Hold, MailLog, Participation
+from crm.models.purchase import (
+    Category,
+    Product,
+    Purchase,
+    PurchaseLine,
+    Return,
+    ReturnAllocation,
+    ReturnLine,
+)
+from crm.models.service import Complaint
+from crm.models.source import ApiKey, ImportRun, Quarantine, Source
+from crm.models.staff import Shop, User
+from crm.models.voice import AdvocacyAct, Answer, BarrierFact, MotivatorEvidence
+
+__all__ = [
+    "AdvocacyAct",
+    "Answer",
+    "ApiKey",
+    "BarrierFact",
+    "Category",
+    "ChangedCustomer",
+    "Channel",
+    "Complaint",
+    "ConsentEvent",
+    "ConsentState",
+    "ConsentTrace",
+    "ContactPoint",
+    "Customer",
+    "CustomerKey",
+    "Event",
+    "Hold",
+    "ImportRun",
+    "Interaction",
+    "InteractionEmotion",
+    "MailLog",
+    "MotivatorEvidence",
+    "Participation",
+    "Product",
+    "Purchase",
+    "PurchaseLine",
+    "Purpose",
+    "Quarantine",
+    "Return",
+    "ReturnAllocation",
+    "ReturnLine",
+    "Shop",
+    "Source",
+    "Suppression",
+    "User",
+    "Wording",
+]

@@ -1,0 +1,143 @@
+"""What each person allowed: an append-only ledger, and the state that follows from it."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class Channel(models.TextChoices):
+    EMAIL = "email", _("e-mail")
+    PHONE = "phone", _("phone")
+    POST = "post", _("post")
+    MESSAGE = "message", _("text message")
+
+
+class Purpose(models.Model):
+    """What the merchant asks permission for. The defaults are `domain.md` 7.2's."""
+
+    code = models.SlugField(max_length=30, primary_key=True)
+    label_de = models.CharField(max_length=80)
+    label_en = models.CharField(max_length=80)
+    position = models.PositiveSmallIntegerField(db_default=0)
+    active = models.BooleanField(db_default=True)
+
+    class Meta:
+        ordering = ["position", "code"]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Wording(models.Model):
+    """The exact text a person agreed to. A version is never edited once used."""
+
+    purpose = models.ForeignKey(Purpose, models.PROTECT, related_name="wordings")
+    version = models.PositiveIntegerField()
+    language = models.CharField(max_length=2)
+    text = models.TextField()
+    created_at = models.DateTimeField(db_default=models.functions.Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["purpose", "version", "language"], name="crm_wording_version_once")
+        ]
+
+
+class ConsentEvent(models.Model):
+    """One declaration or its confirmation, use or end. Append-only by trigger and privilege.
+
+    It knows the person by `person_key` alone; what identifies them stands in ConsentTrace and can be erased
+    (Art. 7(1) and 17 GDPR; EDPB Guidelines 05/2020).
+    """
+
+    class Action(models.TextChoices):
+        GIVEN = "given", _("given")
+        CONFIRMED = "confirmed", _("confirmed")
+        WITHDRAWN = "withdrawn", _("withdrawn")
+        OBJECTED = "objected", _("objected")
+
+    class Method(models.TextChoices):
+        WEB = "web", _("web form")
+        PAPER = "paper", _("signed paper")
+        PHONE = "phone", _("phone")
+        IMPORT = "import", _("import with evidence")
+        MAIL_LINK = "mail_link", _("link in a mail")
+        STAFF = "staff", _("recorded by staff")
+        API = "api", _("REST client")
+
+    person_key = models.UUIDField()
+    purpose = models.ForeignKey(Purpose, models.PROTECT)
+    channel = models.CharField(max_length=10, choices=Channel)
+    action = models.CharField(max_length=10, choices=Action)
+    method = models.CharField(max_length=10, choices=Method)
+    wording = models.ForeignKey(Wording, models.PROTECT, null=True, blank=True)
+    source = models.ForeignKey("crm.Source", models.PROTECT, null=True, blank=True)
+    actor = models.ForeignKey("crm.User", models.PROTECT, null=True, blank=True)
+    double_opt_in = models.BooleanField(db_default=False, help_text="Brings its own proof of double opt-in.")
+    note = models.CharField(max_length=200, blank=True, db_default="")
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=models.functions.Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["person_key", "purpose", "channel"], name="crm_consent_event_of_person")]
+
+
+class ConsentTrace(models.Model):
+    """What identifies the person behind a consent event. Erasable, unlike the event."""
+
+    event = models.OneToOneField(ConsentEvent, models.CASCADE, primary_key=True, related_name="trace")
+    address = models.CharField(max_length=254, blank=True, db_default="")
+    ip = models.GenericIPAddressField(null=True, blank=True)
+    user_agent = models.CharField(max_length=300, blank=True, db_default="")
+
+
+class ConsentState(models.Model):
+    """Where a customer stands with one purpose on one channel; kept in the ledger entry's transaction."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", _("waiting for confirmation")
+        GIVEN = "given", _("given")
+        WITHDRAWN = "withdrawn", _("withdrawn")
+        OBJECTED = "objected", _("objected")
+
+    customer = models.ForeignKey("crm.Customer", models.CASCADE, related_name="consents")
+    purpose = models.ForeignKey(Purpose, models.PROTECT)
+    channel = models.CharField(max_length=10, choices=Channel)
+    state = models.CharField(max_length=10, choices=State)
+    since = models.DateTimeField()
+    evidence = models.ForeignKey(ConsentEvent, models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["customer", "purpose", "channel"], name="crm_consent_state_once")
+        ]
+        indexes = [
+            models.Index(
+                fields=["purpose", "channel", "customer"],
+                condition=Q(state="given"),
+                name="crm_consent_state_given",
+            )
+        ]
+
+
+class Suppression(models.Model):
+    """An address that gets no advertising whatever else is recorded, known only by its keyed hash."""
+
+    class Reason(models.TextChoices):
+        OBJECTED = "objected", _("objected to advertising")
+        HARD_BOUNCE = "hard_bounce", _("undeliverable")
+        SPAM_REPORT = "spam_report", _("reported as spam")
+        ERASED = "erased", _("erased on request")
+
+    address_hash = models.CharField(max_length=64)
+    reason = models.CharField(max_length=15, choices=Reason)
+    created_at = models.DateTimeField(db_default=models.functions.Now())
+    lifted_at = models.DateTimeField(null=True, blank=True)
+    lifted_by = models.ForeignKey("crm.User", models.PROTECT, null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["address_hash", "reason"], condition=Q(lifted_at=None), name="crm_suppression_once"
+            )
+        ]

@@ -1,0 +1,126 @@
+"""The only way up: hooks that loyalty and campaigns offer and crm calls.
+
+An upper app registers one `Plugin` in its `AppConfig.ready`. Every hook has a default that does nothing, so crm's
+pages and its sync work with no upper app installed. Hooks that write run in crm's own transaction.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from django.utils.functional import Promise
+
+from crm.models import Customer, User
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A part of the customer profile: a template, its context, and the slot where it stands.
+
+    Slots, in the order of the page: alert, standing, main, side. `order` sorts within a slot.
+    """
+
+    slot: str
+    template: str
+    context: dict[str, Any]
+    order: int = 50
+
+
+@dataclass(frozen=True)
+class TimelineEntry:
+    """One thing that happened, worded for staff. `kind` is the filter it falls under; `tone` '', good, bad, bond."""
+
+    at: datetime
+    kind: str
+    icon: str
+    title: str
+    own_words: str = ""
+    notes: Sequence[str] = ()
+    tone: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the customer list: `template` is rendered with `customer` and the user's language."""
+
+    code: str
+    label: str | Promise
+    template: str
+    order: int = 50
+
+
+@dataclass(frozen=True)
+class NavEntry:
+    """An entry of the main navigation; shown to those who hold `capability`."""
+
+    label: str | Promise
+    url_name: str
+    icon: str
+    capability: str
+    order: int
+
+
+class Plugin:
+    """What an upper app may add to crm. Override what is needed."""
+
+    timeline_kinds: dict[str, str | Promise] = {}
+    nav: Sequence[NavEntry] = ()
+
+    def panels(self, customer: Customer, user: User) -> Iterable[Panel]:
+        """Parts of the profile. A fixed number of queries, whatever the customer's history."""
+        return ()
+
+    def timeline(self, customer: Customer, kinds: set[str], before: datetime, limit: int) -> Iterable[TimelineEntry]:
+        """Up to `limit` entries of the given kinds older than `before`, newest first."""
+        return ()
+
+    def timeline_counts(self, customer: Customer) -> dict[str, int]:
+        """How many entries of each kind there are."""
+        return {}
+
+    def list_columns(self) -> Sequence[Column]:
+        return ()
+
+    def list_queryset(self, customers: QuerySet[Customer]) -> QuerySet[Customer]:
+        """Add what `list_columns` show (select_related, annotations); never a query a row."""
+        return customers
+
+    def filters(self) -> dict[str, django_filters.Filter]:
+        """Filters of the customer list by their name in the URL."""
+        return {}
+
+    def readiness(self) -> Iterable[tuple[str, str]]:
+        """What /readyz shall look at: (name, "ok" or what is wrong)."""
+        return ()
+
+    def on_withdraw(self, customer_id: int, purposes: Sequence[str], channel: str) -> None:
+        """A permission ended: stop what is planned. Runs inside the withdrawal's transaction, customer locked."""
+
+    def after_withdraw(self, customer_id: int) -> None:
+        """The withdrawal is committed: wait until nothing of this person's is on the wire."""
+
+
+@dataclass
+class _Registry:
+    plugins: list[Plugin] = field(default_factory=list)
+
+
+_registry = _Registry()
+
+
+def register(plugin: Plugin) -> None:
+    """Add an upper app's plugin; a second one of the same class replaces the first."""
+    _registry.plugins = [known for known in _registry.plugins if type(known) is not type(plugin)] + [plugin]
+
+
+def registered() -> Sequence[Plugin]:
+    return tuple(_registry.plugins)
+
+
+def collect(hook: Callable[[Plugin], Iterable[Any]]) -> list[Any]:
+    """All that the plugins answer to one hook, e.g. `collect(lambda p: p.panels(customer, user))`."""
+    return [item for plugin in registered() for item in hook(plugin)]

@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class LoyaltyConfig(AppConfig):
+    name = "loyalty"
+    verbose_name = _("Judgements")
+
+    def ready(self) -> None:
+        from crm import plugins
+        from loyalty.plugin import LoyaltyPlugin
+
+        plugins.register(LoyaltyPlugin())

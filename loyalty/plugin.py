@@ -1,0 +1,7 @@
+"""What loyalty adds to crm's pages."""
+
+from crm.plugins import Plugin
+
+
+class LoyaltyPlugin(Plugin):
+    pass
