@@ -34,7 +34,7 @@ def add_purposes(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("crm", "0002_initial")]
+    dependencies = [("crm", "0001_initial")]
     operations = [
         migrations.RunSQL(APPEND_ONLY, DROP),
         migrations.RunPython(add_purposes, migrations.RunPython.noop),

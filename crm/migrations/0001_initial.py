@@ -15,6 +15,8 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
+from crm.migrations._functions import DROP, FOLD
+
 
 class Migration(migrations.Migration):
 
@@ -22,10 +24,10 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('crm', '0001_functions'),
     ]
 
     operations = [
+        migrations.RunSQL(FOLD, DROP),
         migrations.CreateModel(
             name='Category',
             fields=[

@@ -1,8 +1,6 @@
 """Functions that indexes and generated columns use. Their names carry the schema: PostgreSQL builds indexes with a
 bare search_path from version 17 on."""
 
-from django.db import migrations
-
 FOLD = """
 CREATE FUNCTION public.f_fold(t text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
   SELECT replace(replace(replace(
@@ -35,8 +33,3 @@ DROP FUNCTION public.f_grams(text);
 DROP FUNCTION public.f_fold(text);
 """
 
-
-class Migration(migrations.Migration):
-    initial = True
-    dependencies = []
-    operations = [migrations.RunSQL(FOLD, DROP)]
