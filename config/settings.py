@@ -28,8 +28,15 @@ def seconds(name: str, default: int, least: int) -> int:
     return int(text)
 
 
-DEBUG = env.bool("DEBUG", False)
-DEMO = env.bool("DEMO", False)
+def switch(name: str) -> bool:
+    text = env.str(name, "0").lower()
+    if text not in {"0", "1", "true", "false", ""}:
+        refuse(name, f"{text!r} is neither 1 nor 0.", "Leave it out for 0.")
+    return text in {"1", "true"}
+
+
+DEBUG = switch("DEBUG")
+DEMO = switch("DEMO")
 
 PUBLIC_BASE_URL = env.str("PUBLIC_BASE_URL", "http://localhost:8000").rstrip("/")
 _public = urlsplit(PUBLIC_BASE_URL)
@@ -38,6 +45,10 @@ if _public.scheme not in {"http", "https"} or not _public.hostname or _public.pa
     refuse("PUBLIC_BASE_URL", f"{PUBLIC_BASE_URL!r} is no address.", "Write it like https://crm.example.com.")
 if _public.scheme == "http" and not LOOPBACK:
     refuse("PUBLIC_BASE_URL", "links in mails must be https.", "Only a loopback address may be http.")
+
+for _name, _on in (("DEBUG", DEBUG), ("DEMO", DEMO)):
+    if _on and not LOOPBACK:
+        refuse(_name, "it shows more than strangers may see.", "Only with a loopback PUBLIC_BASE_URL.")
 
 SECRET_KEY = env.str("SECRET_KEY", "")
 if not SECRET_KEY and LOOPBACK:
