@@ -35,15 +35,21 @@ def choose_environment() -> Path:
 # A worker of pytest-xdist inherits the environment, and with it the servers, of the process that started it.
 FOLDER = None if "PYTEST_XDIST_WORKER" in os.environ else choose_environment()
 
+import django  # noqa: E402
 import psycopg2  # noqa: E402
 import pytest  # noqa: E402
 
 from config import embedded  # noqa: E402
+from config.embedded.postgres import ROLES_SQL  # noqa: E402
 from tests.smtp_sink import SmtpSink  # noqa: E402
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Remove what an earlier session left behind that was killed."""
+    """Load the models (pytest-django looked for settings before this file named them), and tidy up.
+
+    Removes what an earlier session left behind that was killed.
+    """
+    django.setup()
     for left in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
         locks = list(left.glob("run/*.lease"))
         if left != FOLDER and locks and left.owner() == Path.home().owner() and not any(map(in_use, locks)):
@@ -72,7 +78,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
 def grant_app_role(**_: object) -> None:
     from django.db import connection
 
-    statements = Path(embedded.__file__).with_name("roles.sql").read_text()
+    statements = ROLES_SQL.read_text()
     with connection.cursor() as cursor:
         cursor.execute(statements.replace("ALTER DATABASE %I OWNER TO owner", "SELECT 1")
                        .replace("ALTER SCHEMA public OWNER TO owner;", "")

@@ -1,0 +1,126 @@
+"""The design kit in a browser: readable for everybody, in both languages and themes, on any screen."""
+
+import pytest
+from django.conf import settings as django_settings
+
+SCREENS = [(lang, theme, width) for lang in ("de", "en") for theme in ("light", "dark") for width in (1440, 390)]
+SCREENS += [("de", "light", 320), ("en", "dark", 768), ("de", "light", 1100)]
+
+
+@pytest.fixture(autouse=True)
+def gallery_urls(settings):
+    settings.ROOT_URLCONF = "tests.browser.gallery"
+    templates = django_settings.TEMPLATES[0]
+    folder = django_settings.BASE_DIR / "tests" / "browser" / "templates"
+    settings.TEMPLATES = [templates | {"DIRS": [*templates["DIRS"], folder]}]
+
+
+@pytest.mark.parametrize(("lang", "theme", "width"), SCREENS)
+def test_every_component_is_accessible_and_fits(page_as, axe, overflow, screenshot, lang, theme, width):
+    page = page_as("admin", "/gallery/", lang=lang, theme=theme, width=width)
+    screenshot(page, f"gallery-{lang}-{theme}-{width}")
+    assert page.locator("html").get_attribute("lang") == lang
+    assert page.locator("html").get_attribute("data-bs-theme") == theme
+    assert axe(page) == []
+    assert overflow(page) == []
+    assert page.locator("[style]").count() == 0
+
+
+def test_the_menu_opens_on_a_phone_without_javascript(page_as, screenshot):
+    page = page_as("admin", "/gallery/", width=390, scripts=False)
+    assert not page.locator("#sk-nav").is_visible()
+    page.get_by_role("button", name="Menü").or_(page.get_by_role("button", name="Menu")).first.click()
+    assert page.locator("#sk-nav").is_visible()
+    screenshot(page, "menu-phone")
+
+
+def test_slash_and_control_k_reach_the_search(page_as):
+    page = page_as("support", "/gallery/")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "sk-search"
+    page.keyboard.type("a/b")
+    assert page.locator("#sk-search").input_value() == "a/b"
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("Control+k")
+    assert page.evaluate("document.activeElement.id") == "sk-search"
+
+
+def test_a_dialog_asks_before_what_cannot_be_undone(page_as, axe, screenshot):
+    page = page_as("support", "/gallery/")
+    page.locator("[commandfor=erase]").first.click()
+    assert page.locator("#erase").is_visible()
+    screenshot(page, "dialog")
+    assert axe(page) == []
+    page.keyboard.press("Escape")
+    assert not page.locator("#erase").is_visible()
+
+
+def test_a_member_of_staff_chooses_language_and_theme_for_good(page_as, axe, screenshot):
+    page = page_as("support", "/gallery/", lang="de", theme="light")
+    page.locator(".sk-user summary").click()
+    screenshot(page, "user-menu")
+    assert axe(page) == []
+    page.get_by_role("button", name="English").click()
+    assert page.locator("html").get_attribute("lang") == "en"
+    page.locator(".sk-user summary").click()
+    page.locator("button[name=theme][value=dark]").click()
+    assert page.locator("html").get_attribute("data-bs-theme") == "dark"
+    assert page.url.endswith("/gallery/")
+    page.context.clear_cookies(name="theme")
+    page.reload()
+    assert page.locator("html").get_attribute("data-bs-theme") == "dark"
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_auto_follows_the_device(browser, live_server, problems, scripts):
+    context = browser.new_context(color_scheme="dark", java_script_enabled=scripts)
+    page = context.new_page()
+    problems.watch(page)
+    page.goto(live_server.url + "/account/login/")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    if scripts:
+        assert page.evaluate(ground) == "rgb(20, 18, 19)"
+    else:
+        page.screenshot(path="/dev/null") if False else None
+        assert page.locator("html").get_attribute("data-bs-theme") == "auto"
+    context.close()
+
+
+@pytest.mark.parametrize(("lang", "theme", "width"), [("de", "light", 1440), ("en", "dark", 390), ("de", "light", 320)])
+def test_the_sign_in_page_is_accessible(open_page, axe, overflow, screenshot, lang, theme, width):
+    page = open_page("/account/login/", lang=lang, theme=theme, width=width)
+    screenshot(page, f"login-{lang}-{theme}-{width}")
+    assert axe(page) == []
+    assert overflow(page) == []
+
+
+def test_a_wrong_password_says_so_beside_the_form(open_page, axe, screenshot):
+    page = open_page("/account/login/")
+    page.locator("input[name=login]").fill("nobody")
+    page.locator("input[name=password]").fill("wrong")
+    page.get_by_role("button", name="Sign in", exact=True).or_(page.get_by_role("button", name="Anmelden")).first.click()
+    assert page.get_by_role("alert").is_visible()
+    screenshot(page, "login-wrong")
+    assert axe(page) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["password/change/", "2fa/", "email/", "reauthenticate/", "logout/", "password/reset/"],
+)
+def test_the_account_pages_wear_the_look(page_as, axe, overflow, screenshot, path):
+    page = page_as("support", f"/account/{path}", width=1100)
+    screenshot(page, f"account-{path}")
+    assert page.locator(".sk-sheet").count() >= 1
+    assert axe(page) == []
+    assert overflow(page) == []
+
+
+@pytest.mark.parametrize(("path", "number"), [("/nothing-here", "404"), ("/gallery/broken", "500")])
+def test_error_pages_say_what_to_do(open_page, axe, screenshot, problems, path, number):
+    page = open_page(path)
+    screenshot(page, f"error-{number}")
+    assert number in page.locator("main").inner_text()
+    assert page.locator("main a").count() >= 1
+    assert axe(page) == []
+    problems.clear()  # the browser reports the status of the page itself
