@@ -7,7 +7,7 @@ pages and its sync work with no upper app installed. Hooks that write run in crm
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import django_filters
 from django.db.models import QuerySet
@@ -31,7 +31,11 @@ class Panel:
 
 @dataclass(frozen=True)
 class TimelineEntry:
-    """One thing that happened, worded for staff. `kind` is the filter it falls under; `tone` '', good, bad, bond."""
+    """One thing that happened, worded for staff. `kind` is the filter it falls under; `tone` '', good, bad, bond.
+
+    `title` is bold, `text` goes on in the same line, `body` is what staff wrote, `own_words` what the customer said.
+    `feelings` are emotions with who says so; `warning` is a word that must not be overlooked.
+    """
 
     at: datetime
     kind: str
@@ -41,6 +45,19 @@ class TimelineEntry:
     notes: Sequence[str] = ()
     tone: str = ""
     url: str = ""
+    text: str = ""
+    body: str = ""
+    feelings: Sequence["Feeling"] = ()
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class Feeling:
+    """An emotion of `crm.emotions` by its code; `strength` 0 to 10 where it was answered; `estimate` if staff say so."""
+
+    code: str
+    strength: float | None = None
+    estimate: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +68,18 @@ class Column:
     label: str | Promise
     template: str
     order: int = 50
+
+
+class BarrierSignal(NamedTuple):
+    """A fact about switching that staff may record because no shop system knows it (`crm.models.BarrierFact`).
+
+    `unit` says what a value is: months, share (0 to 1), money, count, or flag (1 and 0 for yes and no).
+    """
+
+    code: str
+    label: str | Promise
+    unit: Literal["months", "share", "money", "count", "flag"]
+    help: str | Promise = ""
 
 
 @dataclass(frozen=True)
@@ -92,6 +121,10 @@ class Plugin:
     def filters(self) -> dict[str, django_filters.Filter]:
         """Filters of the customer list by their name in the URL."""
         return {}
+
+    def barrier_signals(self) -> Sequence[BarrierSignal]:
+        """Facts that staff may record on the profile, in the order of the form."""
+        return ()
 
     def readiness(self) -> Iterable[tuple[str, str]]:
         """What /readyz shall look at: (name, "ok" or what is wrong)."""

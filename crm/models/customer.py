@@ -72,7 +72,7 @@ class Customer(models.Model):
             function="public.f_sort_key",
             output_field=models.TextField(),
         ),
-        output_field=models.TextField(),
+        output_field=models.TextField(db_collation="C"),
         db_persist=True,
     )
 
@@ -166,4 +166,10 @@ class ContactPoint(models.Model):
                 name="crm_contact_point_one_primary",
             ),
         ]
-        indexes = [models.Index(fields=["kind", "normal"], name="crm_contact_point_lookup")]
+        indexes = [
+            models.Index(
+                fields=["kind", "normal"],
+                opclasses=["varchar_ops", "varchar_pattern_ops"],  # beginnings are found in every collation
+                name="crm_contact_point_lookup",
+            )
+        ]
