@@ -2,7 +2,7 @@
 
 Asking for an address starts the server, or joins the one that another process has started. This process then holds the
 server's lease until it ends, children of a fork included; the server stops when nobody holds it any more. Who does all
-that is the guard in embedded_servers.py.
+that is the guard in guard.py.
 """
 
 import fcntl
@@ -16,19 +16,12 @@ from pathlib import Path
 from typing import IO, Literal
 from urllib.parse import quote
 
-from config.embedded_servers import (
-    DATABASE,
-    SERVERS,
-    START_SECONDS,
-    EmbeddedError,
-    Postgres,
-    Redis,
-    Server,
-    locked,
-    try_lock,
-)
+from .guard import SERVERS
+from .postgres import DATABASE, Postgres
+from .redis import Redis
+from .server import START_SECONDS, EmbeddedError, Server, locked, try_lock
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+BASE_DIR = Path(__file__).resolve().parents[2]
 # Everything the installation writes on this machine: the servers' data, logs, and the demo's secrets and mails.
 DATA = Path(os.environ.get("STAMMKUNDE_VAR") or BASE_DIR / "var").absolute()
 
@@ -125,8 +118,10 @@ def guarded(server: Server) -> bool:
 
 
 def start_guard(server: Server) -> None:
-    program = str(Path(__file__).with_name("embedded_servers.py"))
-    command = [sys.executable, "-I", program, server.name, str(server.data)]
+    # This package alone, without `config`, which would bring the whole project with it.
+    program = "import sys; sys.path.insert(0, sys.argv[1]); from embedded.guard import main; main()"
+    folder = str(Path(__file__).resolve().parents[1])
+    command = [sys.executable, "-I", "-c", program, folder, server.name, str(server.data)]
     done = subprocess.run(command, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, text=True)  # noqa: S603
     if done.stdout != "ready":
         raise EmbeddedError(done.stdout or done.stderr or f"The guard of {server.name} was killed.")
