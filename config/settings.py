@@ -56,6 +56,13 @@ if not SECRET_KEY and LOOPBACK:
 if len(SECRET_KEY) < 40:
     refuse("SECRET_KEY", "it is missing or shorter than 40 characters.", f"Such as {secrets.token_urlsafe(40)}")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+# Signs the links in mails and hashes suppressed addresses. The last fallback is the oldest key and never goes away.
+LINK_KEY = env.str("LINK_KEY", "")
+if not LINK_KEY and LOOPBACK:
+    LINK_KEY = embedded.kept_secret("link_key")
+if len(LINK_KEY) < 40:
+    refuse("LINK_KEY", "it is missing or shorter than 40 characters.", f"Such as {secrets.token_urlsafe(40)}")
+LINK_KEY_FALLBACKS = env.list("LINK_KEY_FALLBACKS", default=[])
 RECEIPT_SECRET = env.str("RECEIPT_SECRET", "")
 if RECEIPT_SECRET and len(RECEIPT_SECRET) < 32:
     refuse("RECEIPT_SECRET", "it is shorter than 32 characters.", f"Such as {secrets.token_urlsafe(32)}")
@@ -226,6 +233,7 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "customers"
 LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_ADAPTER = "crm.accounts.StaffAdapter"
+ACCOUNT_FORMS = {"login": "crm.accounts.LoginForm"}
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"

@@ -1,0 +1,232 @@
+"""Give, confirm, withdraw, object: the only writer of the consent ledger and of the state that follows from it.
+
+The state is a pure function of the ledger, whatever order its entries arrive in:
+- What counts is what was declared after the last end (withdrawal or objection); at the same instant the end wins.
+- A consent holds once it is confirmed, or at once if signed on paper or brought with its proof of double opt-in;
+  until then it is pending. A confirmation needs a request after the last end.
+Source: BGH I ZR 164/09 (proof of each declaration), Art. 7 and 21 GDPR; `docs/sending.md`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+
+from crm import changed, keyed, plugins
+from crm.models import ConsentEvent, ConsentState, ConsentTrace, ContactPoint, Customer, Event, Purpose, Suppression
+from crm.permission import CONTACT_KIND
+
+Action = ConsentEvent.Action
+Method = ConsentEvent.Method
+ENDS = (Action.WITHDRAWN, Action.OBJECTED)
+CLOCK_TOLERANCE = timedelta(minutes=5)
+
+
+class ConsentError(ValueError):
+    """A declaration that cannot be recorded; `code` is for machines, the text says what to do."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class How:
+    """How a declaration was made: the proof. `address`, `ip` and `user_agent` go where they can be erased.
+
+    `occurred_at` is now if left out. `double_opt_in`: the declaration brings its own proof of double opt-in.
+    """
+
+    method: str
+    occurred_at: datetime | None = None
+    wording_id: int | None = None
+    source_id: int | None = None
+    actor_id: int | None = None
+    double_opt_in: bool = False
+    note: str = ""
+    address: str = ""
+    ip: str | None = None
+    user_agent: str = ""
+
+
+def give(customer_id: int, purposes: Iterable[str], how: How, channel: str = "email") -> dict[str, str]:
+    """Record that the person agreed. Returns the state of each purpose now: given, pending, or still ended.
+
+    Raises ConsentError for an unknown customer or purpose, or a declaration dated in the future.
+    """
+    return _record(customer_id, list(purposes), channel, Action.GIVEN, how)
+
+
+def confirm(customer_id: int, purposes: Iterable[str], how: How, channel: str = "email") -> dict[str, str]:
+    """Record the second half of a double opt-in. Returns and raises as `give`."""
+    return _record(customer_id, list(purposes), channel, Action.CONFIRMED, how)
+
+
+def withdraw(customer_id: int, purposes: Iterable[str], how: How, channel: str = "email") -> dict[str, str]:
+    """End the permission for these purposes; what is planned stops in the same transaction.
+
+    After it is committed this waits up to 2 s for mails of this person that are on the wire. Returns as `give`.
+    A future date is taken as now: an end is never refused for its date.
+    """
+    return _record(customer_id, list(purposes), channel, Action.WITHDRAWN, how)
+
+
+def object_to_advertising(customer_id: int, how: How, channel: str = "email") -> dict[str, str]:
+    """Record the objection to all advertising (Art. 21(2) GDPR) and silence the person's addresses for good."""
+    purposes = list(Purpose.objects.values_list("code", flat=True))
+    with transaction.atomic():
+        _lock(customer_id)
+        silence(customer_id, Suppression.Reason.OBJECTED, channel)
+        return _record(customer_id, purposes, channel, Action.OBJECTED, how)
+
+
+def silence(customer_id: int, reason: str, channel: str = "email") -> None:
+    """Suppress every address of a customer on a channel, known by its keyed hash alone. Safe to repeat."""
+    normals = ContactPoint.objects.filter(customer_id=customer_id, kind=CONTACT_KIND[channel])
+    Suppression.objects.bulk_create(
+        [
+            Suppression(address_hash=keyed.address_hash(normal), reason=reason)
+            for normal in normals.values_list("normal", flat=True)
+        ],
+        ignore_conflicts=True,
+    )
+
+
+@transaction.atomic
+def _record(customer_id: int, purposes: list[str], channel: str, action: str, how: How) -> dict[str, str]:
+    at = _checked_time(action, how.occurred_at)
+    _check_purposes(purposes)
+    customer = _lock(customer_id)
+    before = _states(customer_id, channel)
+    events = ConsentEvent.objects.bulk_create(
+        [
+            ConsentEvent(
+                person_key=customer.person_key,
+                purpose_id=purpose,
+                channel=channel,
+                action=action,
+                method=how.method,
+                wording_id=how.wording_id,
+                source_id=how.source_id,
+                actor_id=how.actor_id,
+                double_opt_in=how.double_opt_in,
+                note=how.note,
+                occurred_at=at,
+            )
+            for purpose in purposes
+        ]
+    )
+    if how.address or how.ip or how.user_agent:
+        traces = {"address": how.address, "ip": how.ip, "user_agent": how.user_agent[:300]}
+        ConsentTrace.objects.bulk_create([ConsentTrace(event=event, **traces) for event in events])
+    refresh([customer_id])
+    after = _states(customer_id, channel)
+    if before != after:
+        changed.mark([customer_id])
+    _tell(customer_id, purposes, channel, action, at, after)
+    return {purpose: after[purpose] for purpose in purposes}
+
+
+def _tell(
+    customer_id: int, purposes: Sequence[str], channel: str, action: str, at: datetime, states: dict[str, str]
+) -> None:
+    """Stop what is planned for the purposes that ended, and let the rest of the product know."""
+    ended = [purpose for purpose in purposes if states[purpose] in ENDS]
+    if action not in ENDS or not ended:
+        return
+    detail = {"purposes": ended, "channel": channel, "action": action}
+    Event.objects.create(kind="consent.withdrawn", customer_id=customer_id, detail=detail, occurred_at=at)
+    for plugin in plugins.registered():
+        plugin.on_withdraw(customer_id, ended, channel)
+    transaction.on_commit(lambda: _after(customer_id))
+
+
+def _after(customer_id: int) -> None:
+    for plugin in plugins.registered():
+        plugin.after_withdraw(customer_id)
+
+
+def _lock(customer_id: int) -> Customer:
+    # The gate locks the same row before it reads the state, so either the mail was on its way or it never goes.
+    customer = Customer.objects.select_for_update(of=["self"]).filter(pk=customer_id).first()
+    if customer is None:
+        raise ConsentError("unknown_customer", _("There is no customer with this number."))
+    return customer
+
+
+def _checked_time(action: str, occurred_at: datetime | None) -> datetime:
+    current = now()
+    if occurred_at is None or (action in ENDS and occurred_at > current):
+        return current
+    if occurred_at > current + CLOCK_TOLERANCE:
+        raise ConsentError("in_future", _("A consent cannot be given in the future. Check date and time zone."))
+    return occurred_at
+
+
+def _check_purposes(purposes: list[str]) -> None:
+    known = set(Purpose.objects.values_list("code", flat=True))
+    for purpose in purposes:
+        if purpose not in known:
+            raise ConsentError(
+                "unknown_purpose",
+                _("“%(purpose)s” is no purpose. Known are: %(known)s.")
+                % {"purpose": purpose, "known": ", ".join(sorted(known))},
+            )
+
+
+def _states(customer_id: int, channel: str) -> dict[str, str]:
+    rows = ConsentState.objects.filter(customer_id=customer_id, channel=channel)
+    return dict(rows.values_list("purpose_id", "state"))
+
+
+REFRESH = """
+WITH entry AS (
+  SELECT customer.id AS customer_id, event.*
+  FROM crm_customer customer JOIN crm_consentevent event USING (person_key)
+  WHERE customer.id = ANY(%(ids)s)
+), ended AS (
+  SELECT DISTINCT ON (customer_id, purpose_id, channel) *
+  FROM entry WHERE action IN ('withdrawn', 'objected')
+  ORDER BY customer_id, purpose_id, channel, occurred_at DESC, action = 'objected' DESC, id
+), later AS (
+  SELECT entry.* FROM entry LEFT JOIN ended USING (customer_id, purpose_id, channel)
+  WHERE entry.action IN ('given', 'confirmed')
+    AND (ended.occurred_at IS NULL OR entry.occurred_at > ended.occurred_at)
+), asked AS (
+  SELECT DISTINCT ON (customer_id, purpose_id, channel) *
+  FROM later WHERE action = 'given'
+  ORDER BY customer_id, purpose_id, channel, occurred_at, id
+), valid AS (
+  SELECT DISTINCT ON (customer_id, purpose_id, channel) later.*
+  FROM later JOIN asked USING (customer_id, purpose_id, channel)
+  WHERE (later.action = 'given'
+         AND (later.method = 'paper' OR (later.double_opt_in AND later.method IN ('import', 'api'))))
+     OR (later.action = 'confirmed' AND later.occurred_at >= asked.occurred_at)
+  ORDER BY customer_id, purpose_id, channel, later.occurred_at, later.id
+)
+INSERT INTO crm_consentstate (customer_id, purpose_id, channel, state, since, evidence_id)
+SELECT customer_id, purpose_id, channel, state, occurred_at, id FROM (
+  SELECT DISTINCT ON (customer_id, purpose_id, channel) * FROM (
+    SELECT 1 AS rank, customer_id, purpose_id, channel, 'given' AS state, occurred_at, id FROM valid
+    UNION ALL SELECT 2, customer_id, purpose_id, channel, 'pending', occurred_at, id FROM asked
+    UNION ALL SELECT 3, customer_id, purpose_id, channel, action, occurred_at, id FROM ended
+  ) possible ORDER BY customer_id, purpose_id, channel, rank
+) derived
+ORDER BY customer_id, purpose_id, channel
+ON CONFLICT (customer_id, purpose_id, channel) DO UPDATE
+  SET state = excluded.state, since = excluded.since, evidence_id = excluded.evidence_id
+  WHERE (crm_consentstate.state, crm_consentstate.since, crm_consentstate.evidence_id)
+    IS DISTINCT FROM (excluded.state, excluded.since, excluded.evidence_id)
+"""
+
+
+def refresh(customer_ids: Iterable[int]) -> int:
+    """Derive the states of these customers from the ledger, in one statement. Returns how many rows changed."""
+    parameters: dict[str, Any] = {"ids": list(customer_ids)}
+    with connection.cursor() as cursor:
+        cursor.execute(REFRESH, parameters)
+        return cursor.rowcount
