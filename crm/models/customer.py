@@ -62,6 +62,12 @@ class Customer(models.Model):
     erased_at = models.DateTimeField(null=True, blank=True)
     merged_into = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="merged")
     since = models.DateField(_("customer since"), null=True, blank=True)
+    field_versions = models.JSONField(
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        editable=False,
+        help_text="Per field: [UTC time and checksum of its last value, id of the source]. The greater entry wins.",
+    )
     created_at = models.DateTimeField(db_default=models.functions.Now())
     updated_at = models.DateTimeField(db_default=models.functions.Now())
     sort_key = models.GeneratedField(
@@ -116,12 +122,11 @@ class Customer(models.Model):
 
 
 class CustomerKey(models.Model):
-    """The name under which one source knows a customer. `version` is that source's time of its last change."""
+    """The name under which one source knows a customer."""
 
     source = models.ForeignKey("crm.Source", models.CASCADE)
     external_id = models.CharField(max_length=100)
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="keys")
-    version = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["source", "external_id"], name="crm_customer_key_once")]
@@ -130,8 +135,8 @@ class CustomerKey(models.Model):
 class ContactPoint(models.Model):
     """One way to reach a customer. `normal` is what is compared: lower-case address, E.164 number.
 
-    An e-mail address keeps the purchase and the version of the notice with which it was collected
-    (§ 7(3) UWG asks for both). Two customers may share a mailbox.
+    An e-mail address keeps the earliest purchase that brought it together with a notice, that notice's version and
+    the time (§ 7(3) UWG asks for both). Two customers may share a mailbox.
     """
 
     class Kind(models.TextChoices):
@@ -155,6 +160,7 @@ class ContactPoint(models.Model):
     source = models.ForeignKey("crm.Source", models.SET_NULL, null=True, blank=True)
     purchase = models.ForeignKey("crm.Purchase", models.SET_NULL, null=True, blank=True, related_name="+")
     notice_version = models.CharField(max_length=40, blank=True, db_default="")
+    collected_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=models.functions.Now())
 
     class Meta:

@@ -9,11 +9,16 @@ MONEY = {"max_digits": 14, "decimal_places": 2}
 
 
 class Category(models.Model):
-    """A group of products, as the shop names it; loyalty counts breadth and base cycles by it."""
+    """A group of products, as the shop names it; loyalty counts breadth and base cycles by it.
+
+    Here and in Product a version is the hour of the row that last named the thing: a finer one would rewrite a
+    much-bought product with every purchase. Within one hour the greater text wins.
+    """
 
     source = models.ForeignKey("crm.Source", models.CASCADE)
     external_id = models.CharField(max_length=100)
     name = models.CharField(max_length=120)
+    name_version = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["source", "external_id"], name="crm_category_once")]
@@ -26,7 +31,9 @@ class Product(models.Model):
     source = models.ForeignKey("crm.Source", models.CASCADE)
     external_id = models.CharField(max_length=100)
     name = models.CharField(max_length=200, blank=True, db_default="")
+    name_version = models.DateTimeField(null=True, blank=True)
     category = models.ForeignKey(Category, models.SET_NULL, null=True, blank=True)
+    category_version = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["source", "external_id"], name="crm_product_once")]
@@ -41,7 +48,8 @@ class Purchase(models.Model):
     Amounts are in the shop's currency (`rate` is what one unit of the original `currency` was worth).
     gross = Σ lines; returned = Σ value allocated from returns; net = gross − returned, never below 0.
     It is *valid* (`domain.md` 3.1) if paid or completed with net > 0 and not a test customer's.
-    `ordered_on` is the day of `ordered_at` in the shop's zone. `version` is the source's time of the last change.
+    `ordered_on` is the day of `ordered_at` in the shop's zone. `version` is the source's time of the last change,
+    `digest` a checksum of what it sent: the row with the greater (version, digest) wins, so any order ends the same.
     """
 
     class Status(models.TextChoices):
@@ -65,6 +73,7 @@ class Purchase(models.Model):
     net = models.DecimalField(**MONEY, db_default=0)
     categories = ArrayField(models.BigIntegerField(), db_default=models.Value([], ArrayField(models.BigIntegerField())))
     version = models.DateTimeField()
+    digest = models.UUIDField(null=True, blank=True, editable=False)
     received_at = models.DateTimeField(db_default=models.functions.Now())
 
     class Meta:
@@ -137,6 +146,7 @@ class Return(models.Model):
     net = models.DecimalField(**MONEY, db_default=0, help_text="Value of all lines in the shop's currency.")
     unallocated = models.DecimalField(**MONEY, db_default=0, help_text="Part of net that met no purchase.")
     version = models.DateTimeField()
+    digest = models.UUIDField(null=True, blank=True, editable=False)
     received_at = models.DateTimeField(db_default=models.functions.Now())
 
     class Meta:
