@@ -225,6 +225,7 @@ def nev_scale(
     answers: newest first; rings, larger is newer. margin, shop_margin: half the interval, or None.
     """
     values = [float(answer) for answer in answers]
+    marks = values or ([] if value is None else [float(value)])
     band = None if value is None or not margin else (scale_x(value - margin), scale_x(value + margin))
     block = None
     if shop is not None:
@@ -234,11 +235,11 @@ def nev_scale(
     return {
         "text": _with_margin(value, margin),
         "value_x": None if value is None else min(390.0, max(46.0, scale_x(value))),
-        "rings": [(scale_x(v), max(3.0, 6.5 - 1.25 * age)) for age, v in enumerate(values[:8])][::-1],
+        "rings": [(scale_x(v), max(3.0, 6.5 - 1.25 * age)) for age, v in enumerate(marks[:8])][::-1],
         "band": band,
-        "count": ngettext("%(n)s answer", "%(n)s answers", len(values)) % {"n": display.number(len(values))},
-        "count_x": end + 10 if end < 340 else min([scale_x(v) for v in values] + ([band[0]] if band else [])) - 10,
-        "count_left": end >= 340,
+        "count": values and ngettext("%(n)s answer", "%(n)s answers", len(values)) % {"n": display.number(len(values))},
+        "count_x": end + 10 if end < 356 else min([scale_x(v) for v in values] + ([band[0]] if band else [])) - 10,
+        "count_left": end >= 356,
         "shop": block,
         "shop_text": _with_margin(shop, shop_margin),
         "shop_x": None if shop is None else min(356.0, max(80.0, scale_x(shop))),

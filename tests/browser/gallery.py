@@ -6,17 +6,19 @@ from decimal import Decimal
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import path
+from django.urls import get_resolver, path
 
 from config.urls import urlpatterns as product
+from crm import plugins
 from crm.access import public
+from crm.context import NAV
 
 STAGES = ["Interessent", "Erstkunde", "Wiederkäufer", "Stammkunde", "Loyaler Kunde", "Botschafter"]
 
 
 class GalleryForm(forms.Form):
     name = forms.CharField(label="Name", help_text="Wie im Impressum, höchstens 60 Zeichen.")
-    amount = forms.DecimalField(label="Betrag", required=False)
+    amount = forms.DecimalField(label="Betrag", required=False, min_value=0)
     stage = forms.ChoiceField(label="Stufe", choices=list(enumerate(STAGES)))
     note = forms.CharField(label="Notiz", widget=forms.Textarea, required=False)
     agreed = forms.BooleanField(label="Einwilligung liegt vor")
@@ -29,7 +31,7 @@ class GalleryForm(forms.Form):
 def context() -> dict[str, object]:
     reached = [None, date(2024, 2, 14), date(2024, 5, 2), date(2024, 7, 9), None, None]
     return {
-        "form": GalleryForm({"name": "", "amount": "zwölf", "stage": "3"}),
+        "form": GalleryForm({"name": "", "amount": "-5", "stage": "3"}),
         "stages": list(zip(STAGES, reached, strict=True)),
         "moment": datetime(2026, 11, 20, 15, 42, tzinfo=UTC),
         "conditions": [
@@ -72,4 +74,16 @@ def broken(request: HttpRequest) -> HttpResponse:
     raise RuntimeError("provoked by a test")
 
 
-urlpatterns = [*product, path("gallery/", gallery, name="gallery"), path("gallery/broken", broken)]
+def unbuilt() -> list[str]:
+    """Names the frame links to that this installation has no page for."""
+    known = set(get_resolver("config.urls").reverse_dict)
+    frame = [*NAV, *plugins.collect(lambda plugin: plugin.nav)]
+    return [entry.url_name for entry in frame if entry.url_name not in known]
+
+
+urlpatterns = [
+    *product,
+    path("gallery/", gallery, name="gallery"),
+    path("gallery/broken", broken),
+    *(path(f"gallery/{name}", gallery, name=name) for name in unbuilt()),
+]

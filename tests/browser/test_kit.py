@@ -18,12 +18,12 @@ def gallery_urls(settings):
 @pytest.mark.parametrize(("lang", "theme", "width"), SCREENS)
 def test_every_component_is_accessible_and_fits(page_as, axe, overflow, screenshot, lang, theme, width):
     page = page_as("admin", "/gallery/", lang=lang, theme=theme, width=width)
+    assert page.locator("[style]").count() == 0
     screenshot(page, f"gallery-{lang}-{theme}-{width}")
     assert page.locator("html").get_attribute("lang") == lang
     assert page.locator("html").get_attribute("data-bs-theme") == theme
     assert axe(page) == []
     assert overflow(page) == []
-    assert page.locator("[style]").count() == 0
 
 
 def test_the_menu_opens_on_a_phone_without_javascript(page_as, screenshot):
