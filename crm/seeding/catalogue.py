@@ -113,16 +113,31 @@ class Article:
 
 def _listing() -> list[tuple[str, str, float, int]]:
     """(category, name, price, largest usual quantity)."""
-    beans = [("Bohnen", f"{name}, Bohne, {size}", price + at * 0.3, most)
-             for at, name in enumerate(ORIGINS) for size, price, most in (("250 g", 7.9, 4), ("500 g", 14.5, 3))]
-    blends = [("Bohnen", f"{name}, Bohne, {size}", price + at * 0.2, most)
-              for at, name in enumerate(BLENDS)
-              for size, price, most in (("250 g", 6.9, 4), ("500 g", 12.9, 3), ("1 kg", 23.9, 3))]
-    espressi = [("Espresso", f"{name}, {size}", price + at * 0.25, most)
-                for at, name in enumerate(ESPRESSI) for size, price, most in (("250 g", 7.4, 4), ("1 kg", 24.9, 3))]
-    rest = [(category, name, price, most)
-            for category, items, most in (("Maschinen", MACHINES, 1), ("Zubehör", GEAR, 3), ("Kurse", COURSES, 2),
-                                          ("Geschenke", PRESENTS, 4)) for name, price in items]
+    beans = [
+        ("Bohnen", f"{name}, Bohne, {size}", price + at * 0.3, most)
+        for at, name in enumerate(ORIGINS)
+        for size, price, most in (("250 g", 7.9, 4), ("500 g", 14.5, 3))
+    ]
+    blends = [
+        ("Bohnen", f"{name}, Bohne, {size}", price + at * 0.2, most)
+        for at, name in enumerate(BLENDS)
+        for size, price, most in (("250 g", 6.9, 4), ("500 g", 12.9, 3), ("1 kg", 23.9, 3))
+    ]
+    espressi = [
+        ("Espresso", f"{name}, {size}", price + at * 0.25, most)
+        for at, name in enumerate(ESPRESSI)
+        for size, price, most in (("250 g", 7.4, 4), ("1 kg", 24.9, 3))
+    ]
+    rest = [
+        (category, name, price, most)
+        for category, items, most in (
+            ("Maschinen", MACHINES, 1),
+            ("Zubehör", GEAR, 3),
+            ("Kurse", COURSES, 2),
+            ("Geschenke", PRESENTS, 4),
+        )
+        for name, price in items
+    ]
     return beans + blends + espressi + rest
 
 
@@ -130,8 +145,9 @@ ARTICLES = tuple(
     Article(f"A{number:04d}", name, category, round(price, 2), most)
     for number, (category, name, price, most) in enumerate(_listing(), start=1001)
 )
-BY_CATEGORY = {name: tuple(at for at, article in enumerate(ARTICLES) if article.category == name)
-               for name in CATEGORIES}
+BY_CATEGORY = {
+    name: tuple(at for at, article in enumerate(ARTICLES) if article.category == name) for name in CATEGORIES
+}
 
 
 def price_in_cents(article: Article, year: int) -> int:

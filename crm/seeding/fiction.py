@@ -15,8 +15,9 @@ GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ł": "l
 def plain(text: str) -> str:
     """Lower-case ASCII letters, digits and hyphens of a name, umlauts written out."""
     folded = unicodedata.normalize("NFKD", text.lower().translate(GERMAN))
-    return "".join(sign if sign.isalnum() or sign == "-" else "-" if sign == " " else "" for sign in folded if
-                   sign.isascii()).strip("-")
+    return "".join(
+        sign if sign.isalnum() or sign == "-" else "-" if sign == " " else "" for sign in folded if sign.isascii()
+    ).strip("-")
 
 
 def mail_address(rng: Random, given: str, family: str, number: int) -> str:

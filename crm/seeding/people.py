@@ -38,6 +38,7 @@ class Person:
     sources: tuple[str, ...] = (WEB,)
     since: int = 0
     attributes: dict[str, str] = field(default_factory=dict)
+    alerted: bool = False
 
     def has(self, trait: str) -> bool:
         return trait in self.habit.traits
@@ -50,9 +51,7 @@ def pick(rng: Random, options: tuple | list):  # type: ignore[no-untyped-def,typ
 def make(rng: Random, world: World, number: int, habit: Habit) -> Person:
     """A new customer without a history yet."""
     mood = habit.mood if habit.mood is not None else min(10.0, max(0.0, rng.gauss(7.2, 1.7)))
-    person = Person(
-        world.next_id["crm_customer"](), UUID(int=rng.getrandbits(128), version=4), number, habit, mood
-    )
+    person = Person(world.next_id["crm_customer"](), UUID(int=rng.getrandbits(128), version=4), number, habit, mood)
     if number == 0:
         _persona(person)
     elif person.has("company"):
@@ -85,7 +84,9 @@ def _company(rng: Random, person: Person) -> None:
 
 def _name(rng: Random, person: Person) -> None:
     chance = rng.random()
-    names, said = (words.FEMALE, "ms") if chance < 0.53 else (words.MALE, "mr") if chance < 0.95 else (words.NEUTRAL, "neutral")
+    names, said = (
+        (words.FEMALE, "ms") if chance < 0.53 else (words.MALE, "mr") if chance < 0.95 else (words.NEUTRAL, "neutral")
+    )
     person.given = pick(rng, names)
     person.salutation = said if rng.random() < 0.8 else "none"
     person.family = _family(rng, person.number)
@@ -148,8 +149,10 @@ def twin_of(rng: Random, world: World, first: Person, number: int, habit: Habit)
     twin.company, twin.given, twin.family, twin.title = first.company, first.given, first.family, ""
     twin.salutation, twin.town, twin.phone = first.salutation, first.town, first.phone
     twin.sources = (FILE,) if rng.random() < 0.3 else (TILL,) if first.sources == (WEB,) else (WEB,)
-    twin.mail = first.mail if rng.random() < 0.55 else twin.mail and fiction.mail_address(
-        rng, first.given, first.family, number + 1
+    twin.mail = (
+        first.mail
+        if rng.random() < 0.55
+        else twin.mail and fiction.mail_address(rng, first.given, first.family, number + 1)
     )
     twin.family = _misspelt(rng, first.family)
     if rng.random() < 0.3:
@@ -162,7 +165,9 @@ def _misspelt(rng: Random, name: str) -> str:
         if sign in name:
             return name.replace(sign, other, 1)
     at = int(rng.random() * max(1, len(name) - 2)) + 1
-    return name[: at - 1] + name[at : at + 1] + name[at - 1 : at] + name[at + 1 :] if len(name) > 3 else name + name[-1:]
+    return (
+        name[: at - 1] + name[at : at + 1] + name[at - 1 : at] + name[at + 1 :] if len(name) > 3 else name + name[-1:]
+    )
 
 
 def write(person: Person, world: World, rows: Rows) -> None:
@@ -176,8 +181,7 @@ def write(person: Person, world: World, rows: Rows) -> None:
         world.clock.day_text(person.since), since, since,
     )  # fmt: skip
     for source in person.sources:
-        version = None if person.has("placeholder") else since
-        rows.add("crm_customerkey", world.sources[source], customer_key(person, source), person.id, version)
+        rows.add("crm_customerkey", world.sources[source], customer_key(person, source), person.id)
 
 
 def customer_key(person: Person, source: str) -> str:
@@ -203,7 +207,9 @@ def write_addresses(rng: Random, person: Person, world: World, sale: tuple[int, 
     if rng.random() < 0.6 and not person.has("placeholder"):
         town, code, _ = person.town
         street = f"{pick(rng, words.STREETS)} {1 + int(rng.random() * 80)}, {code} {town}"
-        rows.add("crm_contactpoint", person.id, "post", street, street.lower(), "usable", True, source, None, "", collected)
+        rows.add(
+            "crm_contactpoint", person.id, "post", street, street.lower(), "usable", True, source, None, "", collected
+        )
     if rng.random() < 0.02 and person.given:
         handle = f"@{fiction.plain(person.given)}_{person.number + 1}"
         rows.add("crm_contactpoint", person.id, "social", handle, handle, "usable", True, source, None, "", collected)

@@ -60,7 +60,7 @@ def shop_for(rng: Random, world: World, person: Person, days: list[int], rows: R
 
 def _basket(rng: Random, person: Person, day: int, world: World, favourites: list[int]) -> list[Line]:
     year = day // 365 if day < DAYS - 1 else 2
-    many = 2 + int(rng.random() * 3) if person.company else 1 + int(rng.random() * rng.random() * 4.6)
+    many = 2 + int(rng.random() * 3) if person.company else 1 + int(rng.random() * rng.random() * 5.2)
     chances = ADVENT if world.clock.season[day] > 1.5 else USUAL
     chosen: dict[int, Line] = {}
     for _ in range(many):

@@ -17,7 +17,9 @@ IMPRINT = (
 )
 TILL, WEB, FILE = "Kasse", "Webshop", "Kundenkartei 2023"
 WITH_IDS = ("crm_customer", "crm_purchase", "crm_return", "crm_consentevent", "crm_interaction", "crm_complaint")
-WORDING = "Ich bin einverstanden, dass mir die Rösterei Amsel {about} per E-Mail schickt. Das kann ich jederzeit beenden."
+WORDING = (
+    "Ich bin einverstanden, dass mir die Rösterei Amsel {about} per E-Mail schickt. Das kann ich jederzeit beenden."
+)
 ABOUT = {
     "newsletter": "Neues über ihre Kaffees, Kurse und Angebote",
     "birthday": "einen Gruß zum Geburtstag",
@@ -41,7 +43,8 @@ class World:
     products: list[int]
     wordings: dict[str, int]
     next_id: dict[str, Callable[[], int]]
-    # purchases and returns are numbered in the order in which they are made up
+    live_after: int | None = None  # a purchase after this instant counts as live
+    # Purchases and returns are numbered in the order in which they are made up.
     numbers: dict[str, int] = field(default_factory=lambda: {"purchase": 100_000, "return": 5_000})
 
     def number(self, kind: str) -> int:
@@ -72,7 +75,7 @@ def build(until: date) -> World:
 def open_shop() -> Shop:
     """The shop's settings; filled in where nobody has named the shop yet."""
     shop = Shop.current()
-    if shop.name == Shop._meta.get_field("name").db_default.value:
+    if shop.name == Shop._meta.get_field("name").db_default:
         shop.name = NAME
         shop.sender_name = "Mirjam Kästner, Rösterei Amsel"
         shop.sender_email = shop.reply_to = "hallo@amsel.example.com"

@@ -14,7 +14,7 @@ ID_BLOCK = 10_000
 COLUMNS = {
     "crm_customer": "id person_key kind salutation title given_name family_name company_name birth_day birth_month "
     "birth_year language country city assigned_to_id attributes is_placeholder is_test since created_at updated_at",
-    "crm_customerkey": "source_id external_id customer_id version",
+    "crm_customerkey": "source_id external_id customer_id",
     "crm_purchase": "id source_id external_id customer_id ordered_at ordered_on status place currency gross net "
     "categories version received_at",
     "crm_purchaseline": "purchase_id position product_id description quantity unit_price net",
@@ -25,13 +25,12 @@ COLUMNS = {
     "crm_consentevent": "id person_key purpose_id channel action method wording_id source_id actor_id double_opt_in "
     "note occurred_at recorded_at",
     "crm_consenttrace": "event_id address ip user_agent",
-    "crm_consentstate": "customer_id purpose_id channel state since evidence_id",
     "crm_suppression": "address_hash reason created_at",
     "crm_interaction": "id customer_id channel touchpoint occurred_at note rating staff_id source_id created_at",
     "crm_interactionemotion": "interaction_id slot emotion origin",
     "crm_answer": "customer_id response item value form origin touchpoint comment purchase_id answered_at",
     "crm_complaint": "id customer_id text severity state owner_id purchase_id opened_at due_at closed_at resolution",
-    "crm_hold": "customer_id reason complaint_id created_at",
+    "crm_hold": "customer_id reason complaint_id created_at lifted_at",
     "crm_participation": "customer_id kind title occurred_at ended_at",
     "crm_motivatorevidence": "customer_id motivator importance fulfilment origin note recorded_by_id recorded_at",
     "crm_advocacyact": "customer_id kind referred_id note recorded_by_id occurred_at",
@@ -46,12 +45,16 @@ class Rows:
 
     def __init__(self) -> None:
         self.lines: dict[str, list[str]] = {table: [] for table in COLUMNS}
+        self.silenced: dict[str, str] = {}  # address hash: since when; two customers may share an address
 
     def add(self, table: str, *values: Any) -> None:
         self.lines[table].append("\t".join(map(_field, values)) + "\n")
 
     def copy(self, cursor: CursorWrapper) -> None:
-        """Write all rows and forget them. Parents come before children only by COLUMNS; foreign keys wait anyway."""
+        """Write all rows and forget them. Foreign keys are checked at the end of the transaction."""
+        for address_hash, since in self.silenced.items():
+            self.add("crm_suppression", address_hash, "objected", since)
+        self.silenced.clear()
         for table, lines in self.lines.items():
             if lines:
                 columns = ", ".join(COLUMNS[table].split())

@@ -1,0 +1,130 @@
+"""What the invented customers allowed: the ledger of declarations. `crm.consent` derives the states from it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from random import Random
+
+from crm import keyed
+from crm.seeding import fiction
+from crm.seeding.clock import DAY, MINUTE, text
+from crm.seeding.people import Person, pick
+from crm.seeding.world import FILE, WEB, World
+from crm.seeding.writing import Rows
+
+BROWSER = "Mozilla/5.0 (erfundener Browser der Demodaten)"
+# Chance that who takes the newsletter ticks the other boxes too.
+ALSO = (
+    ("birthday", 0.6),
+    ("survey", 0.5),
+    ("win_back", 0.15),
+    ("referral", 0.06),
+    ("tracking", 0.1),
+    ("profiling", 0.08),
+)
+ALL_PURPOSES = ("newsletter", "birthday", "survey", "win_back", "referral", "tracking", "profiling")
+
+
+@dataclass
+class Declaration:
+    """One step of the ledger, before it is written for a purpose."""
+
+    action: str
+    method: str
+    at: int
+    channel: str = "email"
+    actor: int | None = None
+    source: str | None = None
+    double_opt_in: bool = False
+    note: str = ""
+
+
+def declare(rng: Random, world: World, person: Person, rows: Rows) -> None:
+    """Record what one customer agreed to, withdrew or objected to. Most never said anything."""
+    if person.has("placeholder"):
+        return
+    if person.phone and rng.random() < 0.03:
+        _record(rng, world, person, "newsletter", [_on_paper(rng, world, person, "phone")], rows)
+    if not person.mail:
+        return
+    chance = rng.random()
+    greeted = person.birthday[0] == world.clock.dates[-1].day and rng.random() < 0.7
+    if person.number in AGREED or greeted or chance < 0.46:
+        _give(rng, world, person, greeted or person.number in AGREED, rows)
+    elif chance < 0.51:
+        asked = max(person.since, world.clock.end - int((1 + rng.random() * 25) * DAY))
+        _record(rng, world, person, "newsletter", [Declaration("given", "web", asked, source=WEB)], rows)
+    elif chance < 0.57:
+        _withdraw(rng, world, person, rows)
+    elif chance < 0.59:
+        _object(rng, world, person, rows)
+
+
+AGREED = frozenset({0, 1, 2})
+
+
+def _give(rng: Random, world: World, person: Person, sure: bool, rows: Rows) -> None:
+    """One declaration for several purposes, with one of the three kinds of proof that count."""
+    steps = pick(rng, (_by_web, _by_web, _by_web, _by_import, _by_paper))(rng, world, person)
+    for purpose in ["newsletter", *_also(rng, sure)]:
+        _record(rng, world, person, purpose, steps, rows)
+
+
+def _also(rng: Random, sure: bool) -> Iterable[str]:
+    return [purpose for purpose, chance in ALSO if rng.random() < chance or (sure and purpose == "birthday")]
+
+
+def _asked_at(rng: Random, world: World, person: Person) -> int:
+    known = max(0, world.clock.end - person.since - 2 * DAY)
+    return person.since + int(rng.random() ** 2 * known)
+
+
+def _by_web(rng: Random, world: World, person: Person) -> list[Declaration]:
+    at = _asked_at(rng, world, person)
+    confirmed = at + (2 + int(rng.random() * 300)) * MINUTE
+    return [Declaration("given", "web", at, source=WEB), Declaration("confirmed", "mail_link", confirmed, source=WEB)]
+
+
+def _by_paper(rng: Random, world: World, person: Person) -> list[Declaration]:
+    return [_on_paper(rng, world, person, "email")]
+
+
+def _on_paper(rng: Random, world: World, person: Person, channel: str) -> Declaration:
+    at = _asked_at(rng, world, person)
+    return Declaration("given", "paper", at, channel, pick(rng, world.staff), note="Karte an der Theke unterschrieben")
+
+
+def _by_import(rng: Random, world: World, person: Person) -> list[Declaration]:
+    at = _asked_at(rng, world, person)
+    return [Declaration("given", "import", at, source=FILE, double_opt_in=True, note="Nachweis aus der alten Kartei")]
+
+
+def _withdraw(rng: Random, world: World, person: Person, rows: Rows) -> None:
+    steps = _by_web(rng, world, person)
+    left = max(world.clock.end - steps[-1].at - DAY, DAY // 2)
+    steps.append(Declaration("withdrawn", pick(rng, ("mail_link", "mail_link", "staff")),
+                             steps[-1].at + int(rng.random() * left)))  # fmt: skip
+    for purpose in ("newsletter", "survey") if rng.random() < 0.5 else ("newsletter",):
+        _record(rng, world, person, purpose, steps, rows)
+
+
+def _object(rng: Random, world: World, person: Person, rows: Rows) -> None:
+    """An objection to advertising ends every purpose and silences the address."""
+    step = Declaration(
+        "objected", pick(rng, ("phone", "staff")), _asked_at(rng, world, person), actor=pick(rng, world.staff)
+    )
+    for purpose in ALL_PURPOSES:
+        _record(rng, world, person, purpose, [step], rows)
+    rows.silenced[keyed.address_hash(person.mail or "")] = text(step.at)
+
+
+def _record(rng: Random, world: World, person: Person, purpose: str, steps: list[Declaration], rows: Rows) -> None:
+    for step in steps:
+        event = world.next_id["crm_consentevent"]()
+        wording = world.wordings[purpose] if step.action == "given" else None
+        source = world.sources[step.source] if step.source else None
+        rows.add("crm_consentevent", event, person.key, purpose, step.channel, step.action, step.method, wording,
+                 source, step.actor, step.double_opt_in, step.note, text(step.at), text(step.at))  # fmt: skip
+        address = person.mail if step.channel == "email" else person.phone and person.phone[1]
+        online = step.method in ("web", "mail_link")
+        rows.add("crm_consenttrace", event, address, fiction.ip_address(rng) if online else None,
+                 BROWSER if online else "")  # fmt: skip

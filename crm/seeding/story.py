@@ -1,0 +1,147 @@
+"""The whole story: customers chunk by chunk, each chunk made up from the seed and its own number."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from random import Random
+
+from django.db import connection, transaction
+from django.utils.timezone import now
+
+from crm import consent
+from crm.models import Customer, Purchase
+from crm.seeding import allowing, cases, feelings, habits, people, shopping, today, world
+from crm.seeding.people import Person
+from crm.seeding.shopping import Bought
+from crm.seeding.world import World
+from crm.seeding.writing import Rows
+
+CHUNK = 2_000
+TWINS = 0.025
+WALK_INS = 0.25  # purchases without a customer, for each customer
+
+
+class NotEmpty(Exception):
+    """The installation already has customers or purchases."""
+
+
+@dataclass
+class Told:
+    """What has been stored so far: rows by table, customers, seconds."""
+
+    customers: int = 0
+    rows: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def tell(customers: int, seed: int, until: date, report: Callable[[Told], None] = lambda told: None) -> Told:
+    """Store `customers` invented customers with three years of history that end the day before `until`.
+
+    The same seed, number and day give the same history. Each chunk is one transaction; memory does not grow with
+    the number. `report` is called after every chunk. Raises NotEmpty if there are customers or purchases already.
+    """
+    if Customer.objects.exists() or Purchase.objects.exists():
+        raise NotEmpty
+    told, started = Told(), time.monotonic()
+    with transaction.atomic():
+        place = world.build(until)
+        shop_window = timedelta(hours=world.Shop.current().event_window_hours)
+        place.live_after = int((now() - shop_window).timestamp())
+        today.refuse_some(place)
+    for chunk in range((customers + CHUNK - 1) // CHUNK):
+        numbers = range(chunk * CHUNK, min(customers, (chunk + 1) * CHUNK))
+        _store(place, Random(f"{seed}/{chunk}"), numbers, told)  # noqa: S311
+        told.seconds = time.monotonic() - started
+        report(told)
+    return told
+
+
+def _store(place: World, rng: Random, numbers: range, told: Told) -> None:
+    rows = Rows()
+    with transaction.atomic(), connection.cursor() as cursor:
+        made_up = _make_up(place, rng, numbers, rows)
+        for table, lines in rows.lines.items():
+            told.rows[table] = told.rows.get(table, 0) + len(lines)
+        rows.copy(cursor)
+        consent.refresh(made_up.customers)
+        pass  # returns
+    told.customers += len(numbers)
+
+
+@dataclass
+class Chunk:
+    """Who is in a chunk: ids of all, of those who brought something back; and who may have been referred."""
+
+    customers: list[int] = field(default_factory=list)
+    returning: list[int] = field(default_factory=list)
+    buyers: list[Person] = field(default_factory=list)
+    advocates: list[Person] = field(default_factory=list)
+
+
+def _make_up(place: World, rng: Random, numbers: range, rows: Rows) -> Chunk:
+    """All rows of a chunk."""
+    chunk = Chunk()
+    for person in _people(place, rng, numbers):
+        bought = _history(place, rng, person, rows)
+        chunk.customers.append(person.id)
+        if shopping.bring_back(rng, place, person, bought, rows):
+            chunk.returning.append(person.id)
+        if bought and not person.has("test") and not person.has("placeholder"):
+            chunk.buyers.append(person)
+            today.hold_some(place, person, bought, rows)
+        people.write(person, place, rows)
+        _around(place, rng, person, bought, rows)
+        chunk.advocates.append(person)
+    _referrals(place, rng, chunk, rows)
+    for _ in range(int(len(numbers) * WALK_INS)):
+        shopping.walk_in(rng, place, rows)
+    return chunk
+
+
+def _referrals(place: World, rng: Random, chunk: Chunk, rows: Rows) -> None:
+    """Acts for the shop come last, because they may name any customer of the chunk."""
+    for person in chunk.advocates:
+        friend = people.pick(rng, chunk.buyers) if chunk.buyers and person.has("advocate") else None
+        cases.advocacy(rng, place, person, friend if friend is not person else None, rows)
+
+
+def _people(place: World, rng: Random, numbers: range) -> Iterator[Person]:
+    """The customers of a chunk; some are the one before them a second time."""
+    before: Person | None = None
+    for number in numbers:
+        habit = habits.choose(rng, number)
+        doubled = before and number > len(habits.HABITS) and before.family and "placeholder" not in habit.traits
+        if doubled and before and (rng.random() < TWINS or number == len(habits.HABITS) + 1):
+            person = people.twin_of(rng, place, before, number, habit)
+            before = None
+        else:
+            person = before = people.make(rng, place, number, habit)
+        yield person
+
+
+def _history(place: World, rng: Random, person: Person, rows: Rows) -> list[Bought]:
+    days = habits.purchase_days(rng, person.habit, place.clock)
+    bought = shopping.shop_for(rng, place, person, days, rows)
+    live = today.buys_now(rng, place, person, rows)
+    if live:
+        bought.append(live)
+    people.first_contact(rng, place, person, bought[0].at if bought else None)
+    return bought
+
+
+def _around(place: World, rng: Random, person: Person, bought: list[Bought], rows: Rows) -> None:
+    """All that is not a purchase."""
+    sale = next((purchase for purchase in bought if purchase.source == world.WEB and purchase.kept), None)
+    noticed = (sale.id, sale.at) if sale and rng.random() < 0.7 else None
+    people.write_addresses(rng, person, place, noticed, rows)
+    allowing.declare(rng, place, person, rows)
+    if person.has("placeholder"):
+        return
+    feelings.contacts(rng, place, person, rows)
+    feelings.surveys(rng, place, person, bought, rows)
+    feelings.motives(rng, place, person, rows)
+    cases.complaints(rng, place, person, bought, rows)
+    cases.barrier_facts(rng, place, person, rows)
+    cases.participations(rng, place, person, rows)
+    cases.past_mail(rng, place, person, bought, rows)
