@@ -302,4 +302,4 @@ def bar_width(score: Any) -> str:
 @register.inclusion_tag("components/mini_stage.html")
 def mini_stage(level: int) -> dict[str, Any]:
     """Six ticks for a stage of 0 to 5. Always stands beside the stage's name."""
-    return {"ticks": [(f"{4.5 * n:.1f}", 10 - 2 * n, 4 + 2 * n, n <= level) for n in range(6)]}
+    return {"ticks": [(f"{4.5 * n:.1f}", 10 - 2 * n, 4 + 2 * n, n <= int(level)) for n in range(6)]}
