@@ -3,6 +3,8 @@
 from django.conf import settings
 from django.urls import include, path
 
+from crm import plugins
+
 urlpatterns = [
     path("", include("crm.urls")),
     path("", include("loyalty.urls")),
@@ -12,4 +14,7 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
 ]
 if settings.DEMO:
+    from config.demo_mail import DemoPlugin
+
+    plugins.register(DemoPlugin())
     urlpatterns.append(path("demo/", include("config.demo_mail")))

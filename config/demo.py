@@ -1,0 +1,321 @@
+"""The whole product on one machine with invented data: `make demo`.
+
+Starts the embedded servers, brings the database up to date, seeds it when it is empty, and then keeps a web server, a
+sender, a Celery worker, beat and a mail server running until Ctrl-C or SIGTERM. Everything it writes lies in `var/`.
+"""
+
+import argparse
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, NoReturn
+from uuid import uuid4
+
+from config import embedded
+
+# name -> what to run after the interpreter; the same as the targets of the Makefile
+PROCESSES = {
+    "web": "-m gunicorn --config config/gunicorn.py config.wsgi",
+    "sender": "manage.py sender",
+    "worker": "-m celery --app config worker --concurrency 2 --loglevel WARNING --without-gossip --without-mingle",
+    "beat": "-m celery --app config beat --scheduler celery.beat:Scheduler --loglevel WARNING",
+}
+# Invented people with invented passwords: the demo listens on this machine only.
+LOGINS = {
+    "support": ("Mirjam Kästner", "demo-support-kundin"),
+    "marketer": ("Jonas Weidlich", "demo-marketer-kampagne"),
+    "admin": ("Ruth Amberg", "demo-admin-schluessel"),
+}
+STOP_SECONDS = 8
+READY_SECONDS = 60
+# Ends a child together with this process, should this one be killed. Linux only; elsewhere it does nothing.
+WITH_PARENT = """
+import os, sys
+try:
+    import ctypes
+    ctypes.CDLL(None).prctl(1, 15)
+except (ImportError, AttributeError, OSError):
+    pass
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+class DemoError(Exception):
+    """The demo cannot go on. The message says why and what to do."""
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+@dataclass
+class Child:
+    """One process of the product, started again when it dies; given up when it keeps dying."""
+
+    name: str
+    arguments: list[str]
+    process: subprocess.Popen[bytes] | None = None
+    deaths: list[float] = field(default_factory=list)
+
+    @property
+    def log(self) -> Path:
+        return embedded.DATA / "log" / f"demo-{self.name}.log"
+
+    def start(self) -> None:
+        command = [sys.executable, "-I", "-S", "-c", WITH_PARENT, sys.executable, *self.arguments]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(  # noqa: S603
+                command, cwd=embedded.BASE_DIR, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def look_after(self) -> None:
+        """Start the process again if it has ended. Raises DemoError at its third death within a minute."""
+        if self.process is None or self.process.poll() is None:
+            return
+        now = time.monotonic()
+        self.deaths = [*(at for at in self.deaths if now - at < 60), now]
+        if len(self.deaths) >= 3:
+            raise DemoError(f"The {self.name} process keeps ending. {self.log} ends with:\n{self.log_end()}")
+        say(f"The {self.name} process has ended ({self.process.returncode}) and is started again; see {self.log}")
+        self.start()
+
+    def log_end(self) -> str:
+        return "\n".join("    " + line for line in self.log.read_text(errors="replace").splitlines()[-12:])
+
+    def signal(self, number: signal.Signals) -> None:
+        if self.process and self.process.poll() is None:
+            with suppress(ProcessLookupError):
+                # At the end the whole group: gunicorn's and Celery's own children are in it.
+                kill = os.killpg if number == signal.SIGKILL else os.kill
+                kill(self.process.pid, number)
+
+
+def stop(children: list[Child]) -> None:
+    """Ask every child to finish, and end those that have not after STOP_SECONDS."""
+    for child in children:
+        child.signal(signal.SIGTERM)
+    end = time.monotonic() + STOP_SECONDS
+    while any(child.process and child.process.poll() is None for child in children) and time.monotonic() < end:
+        time.sleep(0.05)
+    for child in children:
+        child.signal(signal.SIGKILL)
+        if child.process:
+            child.process.wait()
+
+
+def check_port(port: int) -> None:
+    """Raise DemoError if something listens on the port already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except PermissionError as error:
+            raise DemoError(f"Port {port} is reserved for root. Choose another: PORT=8000 make demo") from error
+        except OSError as error:
+            free = port + 1 if port < 65535 else 8001
+            raise DemoError(f"Port {port} is taken. Choose another: PORT={free} make demo") from error
+
+
+def chosen_port() -> int:
+    text = os.environ.get("PORT") or "8000"
+    if not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise DemoError(f"PORT is {text!r}; it must be a number from 1 to 65535, such as PORT=8001 make demo")
+    return int(text)
+
+
+def only_one(port: int) -> IO[str]:
+    """The demo's lock, held for as long as the file is open. Raises DemoError if a demo of this installation runs."""
+    lock = (embedded.prepared_data() / "run" / "demo.lock").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        raise DemoError(f"This demo runs already, at http://localhost:{lock.read().strip()}") from None
+    lock.truncate(0)
+    lock.write(str(port))
+    lock.flush()
+    return lock
+
+
+class MailKeeper:
+    """A mail server's handler that keeps every mail as a file, named by its time of arrival."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    async def handle_DATA(self, server: object, session: object, envelope: "object") -> str:
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid4().hex[:8]}"
+        new = self.folder / f"{name}.new"
+        new.write_bytes(envelope.original_content)  # type: ignore[attr-defined]
+        new.rename(self.folder / f"{name}.eml")
+        return "250 OK"
+
+
+def start_mail_server(folder: Path) -> tuple[Callable[[], None], int]:
+    """Start the mail server on a free port of this machine. Returns how to stop it, and the port."""
+    from aiosmtpd.controller import Controller
+
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    controller = Controller(MailKeeper(folder), hostname="127.0.0.1", port=port, enable_SMTPUTF8=True)
+    controller.start()
+    return controller.stop, port
+
+
+def environment(port: int, mail_port: int) -> dict[str, str]:
+    """What the processes of the demo are told. The caller's own settings win, but no mail leaves the machine."""
+    mine = {
+        "PORT": str(port),
+        "PUBLIC_BASE_URL": f"http://localhost:{port}",
+        "SECRET_KEY": embedded.kept_secret("secret_key"),
+        "RECEIPT_SECRET": embedded.kept_secret("receipt_secret"),
+        "DEPLOYMENT_ID": f"demo-{embedded.kept_secret('deployment')[:12]}",
+    }
+    always = {
+        "DEMO": "1",
+        "EMAIL_URL": f"smtp://127.0.0.1:{mail_port}",
+        "ANYMAIL_ESP": "",
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "PYTHONUNBUFFERED": "1",
+    }
+    return mine | dict(os.environ) | always
+
+
+def run(*arguments: str, **more: str) -> None:
+    """Run one step to its end. Raises DemoError if it fails."""
+    # In a session of its own, so that Ctrl-C reaches this process alone, which then ends the step.
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, *arguments], cwd=embedded.BASE_DIR, env=os.environ | more, start_new_session=True
+    )
+    if done.returncode:
+        raise DemoError(f"This step failed: {' '.join(arguments)}")
+
+
+def prepare(customers: int) -> None:
+    """Seed an empty database, make the log-ins, and let this deployment send. Runs in a process of its own."""
+    import io
+
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    from crm.models import Customer, User
+
+    if not Customer.objects.exists():
+        say(f"Inventing a shop with {customers:,} customers and three years of history …")
+        call_command("seed", customers=customers, seed=1)
+    for role, (full_name, password) in LOGINS.items():
+        if not User.objects.filter(username=role).exists():
+            sys.stdin = io.StringIO(password + "\n")
+            call_command("create_user", role, role=role, full_name=full_name, stdout=io.StringIO())
+    call_command("arm_sending", stdout=io.StringIO())
+
+
+def wait_for_web(port: int, children: list[Child]) -> None:
+    """Return when the web server answers. Raises DemoError if it does not within READY_SECONDS."""
+    end = time.monotonic() + READY_SECONDS
+    while time.monotonic() < end:
+        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5):
+            return
+        for child in children:
+            child.look_after()
+        time.sleep(0.1)
+    raise DemoError(f"The web server does not answer. {children[0].log} ends with:\n{children[0].log_end()}")
+
+
+def greet(port: int) -> None:
+    width = max(map(len, LOGINS))
+    say(f"\nStammkunde runs at  http://localhost:{port}")
+    say(f"Mails it sends:     http://localhost:{port}/demo/mail/  (none leaves this machine)\n")
+    say("Log in as")
+    for name, (_full_name, password) in LOGINS.items():
+        say(f"    {name:<{width}}  password  {password}")
+    say("\nCustomers, names and histories are invented. Ctrl-C ends the demo and keeps its data.")
+
+
+def keep_running(children: list[Child]) -> NoReturn:
+    """Look after the processes and the embedded servers. Raises DemoError when one cannot be kept alive."""
+    while True:
+        for _ in range(10):
+            time.sleep(0.5)
+            for child in children:
+                child.look_after()
+        embedded.look_after()
+
+
+def serve(customers: int) -> NoReturn:
+    """Run the demo until a signal raises Interrupted. Raises DemoError when it cannot go on."""
+    port = chosen_port()
+    lock = only_one(port)
+    check_port(port)
+    say("Starting PostgreSQL and Redis …")
+    if not os.environ.get("DATABASE_URL"):
+        embedded.database_url("app")
+    if not os.environ.get("REDIS_URL"):
+        embedded.redis_url()
+    stop_mail_server, mail_port = start_mail_server(embedded.DATA / "mail")
+    children = [Child(name, arguments.split()) for name, arguments in PROCESSES.items()]
+    try:
+        os.environ.update(environment(port, mail_port))
+        say("Bringing the database up to date …")
+        run("manage.py", "migrate", "--verbosity", "0", DATABASE_ROLE="owner")
+        run("-m", "config.demo", "--prepare", "--customers", str(customers))
+        say(f"Starting {', '.join(PROCESSES)} …")
+        for child in children:
+            child.start()
+        wait_for_web(port, children)
+        greet(port)
+        keep_running(children)
+    finally:
+        say("\nEnding the demo …")
+        stop(children)
+        stop_mail_server()
+        embedded.leave()
+        lock.close()
+        say("The demo has ended; its data is kept.")
+
+
+class Interrupted(BaseException):
+    """Ctrl-C or SIGTERM, while a step runs that must not delay the end."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--customers", type=int, default=2000, help="how many to invent in an empty database")
+    parser.add_argument("--prepare", action="store_true", help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.prepare:
+        prepare(chosen.customers)
+        return 0
+
+    def on_signal(number: int, frame: object) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(each, signal.SIG_IGN)  # the end runs once and undisturbed
+        raise Interrupted
+
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, on_signal)
+    try:
+        serve(chosen.customers)
+    except Interrupted:
+        return 0
+    except (DemoError, embedded.EmbeddedError) as error:
+        print(error, file=sys.stderr, flush=True)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
