@@ -1,3 +1,5 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from loyalty import views
+
+urlpatterns = [path("insights/", views.insights, name="insights")]

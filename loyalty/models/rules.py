@@ -35,6 +35,7 @@ class Calibration(models.Model):
     id = models.SmallIntegerField(primary_key=True, default=1, editable=False)
     as_of = models.DateField()
     pinned_on = models.DateField(null=True, blank=True)
+    customers = models.PositiveIntegerField(help_text="Customers judged.")
     gaps = models.PositiveIntegerField(help_text="Completed gaps of the last 24 months.")
     days = models.FloatField(help_text="Base cycle of the shop in days.")
     kind = models.CharField(max_length=10, choices=Kind)
@@ -43,7 +44,9 @@ class Calibration(models.Model):
     overdue = models.FloatField(help_text="Overdue ratio up to which a customer is overdue.")
     at_risk = models.FloatField(help_text="Overdue ratio up to which a customer is at risk.")
     self_calibrated = models.BooleanField(help_text="Thresholds come from the shop's own gaps.")
+    knows = models.JSONField(default=dict, help_text="Kinds of fact that the installation has.")
     layout = models.IntegerField(help_text="Which registry of signals the stored points follow.")
+    rules_version = models.PositiveIntegerField()
     computed_at = models.DateTimeField(db_default=models.functions.Now())
 
     class Meta:

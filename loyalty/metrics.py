@@ -1,0 +1,213 @@
+"""Facts per customer: one statement for all, for a set of customers, or as of a past day.
+
+Every sub-query reads one kind of fact, groups it by customer and is joined once. `{only}` narrows it to a set of
+customers; a past day uses only what is dated up to it (`docs/scoring.md`, "As of a past day").
+"""
+
+from django.db.models import Field
+
+from crm import emotions
+from crm.models import AdvocacyAct
+from loyalty.models import Metrics
+
+# An order is paid or completed with something kept. Net as it stands now …
+NET_NOW = """
+  SELECT p.customer_id, p.ordered_on, p.net, p.categories, p.place
+  FROM crm_purchase p
+  WHERE p.customer_id IS NOT NULL AND p.status IN ('paid', 'completed') AND p.net > 0
+    AND p.ordered_on <= %(day)s::date {only}"""
+# … or as it stood on the day: later returns had not happened yet.
+NET_THEN = """
+  SELECT p.customer_id, p.ordered_on, p.gross - coalesce(r.net, 0) AS net, p.categories, p.place
+  FROM crm_purchase p LEFT JOIN (
+    SELECT l.purchase_id, sum(a.net) AS net
+    FROM crm_returnallocation a JOIN crm_purchaseline l ON l.id = a.purchase_line_id
+      JOIN crm_returnline rl ON rl.id = a.return_line_id JOIN crm_return r ON r.id = rl.parent_id
+    WHERE r.returned_on <= %(day)s::date AND r.held = ''
+    GROUP BY l.purchase_id) r ON r.purchase_id = p.id
+  WHERE p.customer_id IS NOT NULL AND p.status IN ('paid', 'completed') AND p.gross > coalesce(r.net, 0)
+    AND p.ordered_on <= %(day)s::date {only}"""
+
+ORDERS = """
+  SELECT customer_id, count(*) AS orders, array_agg(ordered_on ORDER BY ordered_on) AS days,
+    sum(net) AS value, coalesce(sum(net) FILTER (WHERE ordered_on > %(day)s::date - 365), 0) AS value_year
+  FROM (SELECT customer_id, ordered_on, sum(net) AS net FROM ({purchases}) p GROUP BY 1, 2) one_a_day
+  GROUP BY customer_id"""
+
+# The number of orders stands in the high bits and the category in the low ones: one maximum finds the category with
+# most orders from above, the other from below, and they disagree exactly on a tie.
+CATEGORIES = """
+  SELECT customer_id, count(*) AS categories,
+    CASE WHEN max((n << 40) + category) & ((1::bigint << 40) - 1)
+      = (max(n) << 40) - max((n << 40) - category) THEN max((n << 40) + category) & ((1::bigint << 40) - 1)
+    END AS category_id
+  FROM (SELECT customer_id, category, count(*) AS n
+    FROM (SELECT DISTINCT customer_id, ordered_on, unnest(categories) AS category FROM ({purchases}) p) a_day
+    GROUP BY 1, 2) counted
+  GROUP BY customer_id"""
+PLACES = """
+  SELECT customer_id, max(n) AS place_orders, substr(max(to_char(n, 'FM0000000') || place COLLATE "C"), 8) AS place
+  FROM (SELECT customer_id, place, count(DISTINCT ordered_on) AS n FROM ({purchases}) p WHERE place <> '' GROUP BY 1, 2)
+    counted
+  GROUP BY customer_id"""
+
+# What came back and met no purchase lowers the customer's value, not an order's.
+UNALLOCATED = """
+  SELECT customer_id, sum(unallocated) AS value,
+    coalesce(sum(unallocated) FILTER (WHERE returned_on > %(day)s::date - 365), 0) AS value_year
+  FROM crm_return p
+  WHERE customer_id IS NOT NULL AND unallocated > 0 AND held = '' AND returned_on <= %(day)s::date {only}
+  GROUP BY customer_id"""
+
+# One row a sheet first: CSAT and disconfirmation of a sheet are one answer, and so are its emotions. Weights are
+# counted from a fixed instant, because their ratios do not depend on it and so neither does the mean.
+SHEETS = f"""
+  SELECT customer_id, response, min(answered_at) AS answered_at,
+    power(2, (extract(epoch FROM min(answered_at) - '2020-01-01Z') / 86400)::float8 / %(half_life_days)s) AS w,
+    max(value) FILTER (WHERE item = 'csat')::float8 * 10 AS csat,
+    (max(value) FILTER (WHERE item = 'disconfirmation')::float8 + 3) / 6 * 100 AS disconfirmation,
+    max(value) FILTER (WHERE item = 'trust')::float8 * 10 AS trust,
+    max(value) FILTER (WHERE item = 'commitment')::float8 * 10 AS commitment,
+    max(value) FILTER (WHERE item = 'involvement')::float8 * 10 AS involvement,
+    (max(value) FILTER (WHERE item = 'comparison')::float8 + 3) / 6 * 100 AS comparison,
+    max(form) AS form,
+    count(*) FILTER (WHERE item IN ({{positive}})) AS positives, count(*) FILTER (WHERE item IN ({{negative}})) AS negatives,
+    ((avg(value) FILTER (WHERE item IN ({{positive}})) - avg(value) FILTER (WHERE item IN ({{negative}})))::float8
+      + 10) * 5 AS nev
+  FROM crm_answer p
+  WHERE origin = 'customer_self' AND answered_at <= %(moment)s {{only}}
+  GROUP BY customer_id, response""".replace(
+    "{positive}", ", ".join(f"'nev_{code}'" for code in emotions.POSITIVE)
+).replace("{negative}", ", ".join(f"'nev_{code}'" for code in emotions.NEGATIVE))
+
+NEV_FULL = "form = 'full' AND positives >= 6 AND negatives >= 4"
+NEV_SHORT = "form = 'short' AND positives >= 3 AND negatives >= 3"
+
+
+def weighted(value: str, where: str) -> str:
+    """Mean of a sheet's value over the sheets that have it, newer ones counting more; to hundredths."""
+    return (
+        f"round(sum(w * ({value})) FILTER (WHERE {where}) / nullif(sum(w) FILTER (WHERE {where}), 0) * 100) / 100"
+    )
+
+
+def latest_day(where: str) -> str:
+    return f"(max(answered_at) FILTER (WHERE {where}) AT TIME ZONE %(zone)s)::date"
+
+
+SATISFACTION = "CASE WHEN disconfirmation IS NULL THEN csat ELSE (csat + disconfirmation) / 2 END"
+ANSWERS = f"""
+  SELECT customer_id,
+    {weighted(SATISFACTION, "csat IS NOT NULL")} AS satisfaction, {latest_day("csat IS NOT NULL")} AS satisfaction_on,
+    {weighted("trust", "trust IS NOT NULL")} AS trust, {latest_day("trust IS NOT NULL")} AS trust_on,
+    {weighted("commitment", "commitment IS NOT NULL")} AS commitment, {latest_day("commitment IS NOT NULL")} AS commitment_on,
+    {weighted("involvement", "involvement IS NOT NULL")} AS involvement,
+    {weighted("comparison", "comparison IS NOT NULL")} AS comparison,
+    coalesce({weighted("nev", NEV_FULL)}, {weighted("nev", NEV_SHORT)}) AS nev,
+    CASE WHEN bool_or({NEV_FULL}) THEN 'full' WHEN bool_or({NEV_SHORT}) THEN 'short' ELSE '' END AS nev_form,
+    {latest_day(f"{NEV_FULL} OR {NEV_SHORT}")} AS nev_on
+  FROM ({SHEETS}) sheets
+  GROUP BY customer_id"""
+
+CONTACTS = """
+  SELECT customer_id, max(n) AS good_contacts, max((n << 40) + staff_id) & ((1::bigint << 40) - 1) AS contact_id
+  FROM (SELECT customer_id, staff_id, count(*) AS n FROM crm_interaction p
+    WHERE rating >= 7 AND staff_id IS NOT NULL AND occurred_at <= %(moment)s
+      AND occurred_at > %(moment)s - interval '12 months' {only}
+    GROUP BY 1, 2) counted
+  GROUP BY customer_id"""
+PARTICIPATIONS = """
+  SELECT DISTINCT customer_id FROM crm_participation p
+  WHERE occurred_at <= %(moment)s {only} AND (
+    kind = 'member' AND (ended_at IS NULL OR ended_at > %(moment)s)
+    OR kind = 'gathering' AND occurred_at > %(moment)s - interval '12 months')"""
+ACTS = f"""
+  SELECT customer_id,
+    array_agg(DISTINCT referred_id) FILTER (WHERE kind = 'referred_order' AND referred_id IS NOT NULL) AS referred,
+    count(*) FILTER (WHERE recent AND kind IN ({{strong}})) AS strong_acts,
+    count(*) FILTER (WHERE recent AND kind NOT IN ({{strong}})) AS medium_acts
+  FROM (SELECT *, (occurred_at AT TIME ZONE %(zone)s)::date >= %(day)s::date - 365 AS recent
+    FROM crm_advocacyact p WHERE occurred_at <= %(moment)s {{only}}) acts
+  GROUP BY customer_id""".replace("{strong}", ", ".join(f"'{kind}'" for kind in AdvocacyAct.STRONG))
+COMPLAINTS = """
+  SELECT customer_id, count(*) AS severe_complaints FROM crm_complaint p
+  WHERE severity = 'high' AND opened_at <= %(moment)s AND (closed_at IS NULL OR closed_at > %(moment)s) {only}
+  GROUP BY customer_id"""
+# The latest word on a signal counts; once it has expired, the signal is unknown again.
+RECORDED = """
+  SELECT customer_id, jsonb_object_agg(signal, jsonb_build_array(value, recorded_on)) AS recorded
+  FROM (SELECT DISTINCT ON (customer_id, signal) customer_id, signal, value, expires_at,
+      (recorded_at AT TIME ZONE %(zone)s)::date AS recorded_on
+    FROM crm_barrierfact p WHERE recorded_at <= %(moment)s {only}
+    ORDER BY customer_id, signal, recorded_at DESC, id DESC) latest
+  WHERE expires_at IS NULL OR expires_at > %(moment)s
+  GROUP BY customer_id"""
+
+FACTS = """
+SELECT c.id AS customer_id,
+  coalesce(o.orders, 0) AS orders, coalesce(o.days, '{{}}') AS order_days, o.days[1] AS first_order_on,
+  o.days[o.orders - 1] AS previous_order_on, o.days[o.orders] AS last_order_on,
+  coalesce(o.value, 0) - coalesce(u.value, 0) AS value,
+  coalesce(o.value_year, 0) - coalesce(u.value_year, 0) AS value_year,
+  g.category_id, coalesce(g.categories, 0) AS categories, coalesce(l.place, '') AS place,
+  coalesce(l.place_orders, 0) AS place_orders,
+  a.satisfaction, a.trust, a.commitment, a.nev, a.involvement, a.comparison, coalesce(a.nev_form, '') AS nev_form,
+  a.satisfaction_on, a.trust_on, a.commitment_on, a.nev_on,
+  i.contact_id, coalesce(i.good_contacts, 0) AS good_contacts, t.customer_id IS NOT NULL AS takes_part,
+  x.referred, coalesce(x.strong_acts, 0) AS strong_acts, coalesce(x.medium_acts, 0) AS medium_acts,
+  coalesce(s.severe_complaints, 0) AS severe_complaints, b.recorded
+FROM crm_customer c
+  LEFT JOIN ({orders}) o ON o.customer_id = c.id AND NOT c.is_test
+  LEFT JOIN ({unallocated}) u ON u.customer_id = c.id AND NOT c.is_test
+  LEFT JOIN ({categories}) g ON g.customer_id = c.id AND NOT c.is_test
+  LEFT JOIN ({places}) l ON l.customer_id = c.id AND NOT c.is_test
+  LEFT JOIN ({answers}) a ON a.customer_id = c.id
+  LEFT JOIN ({contacts}) i ON i.customer_id = c.id
+  LEFT JOIN ({participations}) t ON t.customer_id = c.id
+  LEFT JOIN ({acts}) x ON x.customer_id = c.id
+  LEFT JOIN ({complaints}) s ON s.customer_id = c.id
+  LEFT JOIN ({recorded}) b ON b.customer_id = c.id
+WHERE c.merged_into_id IS NULL AND c.erased_at IS NULL {these}"""
+
+NO_CATEGORIES = "SELECT NULL::bigint AS customer_id, NULL::bigint AS category_id, 0 AS categories WHERE FALSE"
+NO_PLACES = "SELECT NULL::bigint AS customer_id, '' AS place, 0 AS place_orders WHERE FALSE"
+
+
+def columns() -> list[str]:
+    fields: list[Field] = list(Metrics._meta.concrete_fields)
+    return [field.column for field in fields]
+
+
+def facts_sql(*, some: bool, past: bool, has_categories: bool = True, has_places: bool = True) -> str:
+    """The statement's SELECT. some: only customers in `%(ids)s`; past: as of a day before today.
+
+    Parameters: day, moment (its end, or now), zone, half_life_days, and ids if `some`.
+    """
+    only = "AND p.customer_id = ANY(%(ids)s)" if some else ""
+    purchases = (NET_THEN if past else NET_NOW).format(only=only)
+    return FACTS.format(
+        orders=ORDERS.format(purchases=purchases),
+        categories=CATEGORIES.format(purchases=purchases) if has_categories else NO_CATEGORIES,
+        places=PLACES.format(purchases=purchases) if has_places else NO_PLACES,
+        unallocated=UNALLOCATED.format(only=only),
+        answers=ANSWERS.format(only=only),
+        contacts=CONTACTS.format(only=only),
+        participations=PARTICIPATIONS.format(only=only),
+        acts=ACTS.format(only=only),
+        complaints=COMPLAINTS.format(only=only),
+        recorded=RECORDED.format(only=only),
+        these="AND c.id = ANY(%(ids)s)" if some else "",
+    )
+
+
+def refresh_sql(table: str, **choice: bool) -> str:
+    """Write the facts into `table`, touching only rows that differ."""
+    names = columns()
+    fresh = ", ".join(f"f.{name}" for name in names)
+    known = ", ".join(f"k.{name}" for name in names)
+    updates = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
+    return f"""
+INSERT INTO {table} ({", ".join(names)})
+SELECT {fresh} FROM ({facts_sql(**choice)}) f LEFT JOIN {table} k ON k.customer_id = f.customer_id
+WHERE k.customer_id IS NULL OR ({fresh}) IS DISTINCT FROM ({known})
+ON CONFLICT (customer_id) DO UPDATE SET {updates}"""

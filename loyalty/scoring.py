@@ -1,0 +1,294 @@
+"""Metrics, then assessments, then transitions and events: one statement each, for all customers or for the changed.
+
+Only one judgement runs at a time (an advisory lock), so nobody's change of stage is recorded twice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+from django.utils.timezone import now
+
+from crm.days import day_of, shop_zone, today
+from crm.models import Shop
+from loyalty import judging, knowledge, metrics, rules, status
+from loyalty.barriers import LAYOUT
+from loyalty.cycles import Rhythm, measure
+from loyalty.models import Assessment, Calibration, Metrics, Transition
+
+LOCK = 0x4C4F5941
+LIMIT = 5_000
+METRICS = Metrics._meta.db_table
+ASSESSMENTS = Assessment._meta.db_table
+
+QUEUE_TAKE = """
+DELETE FROM crm_changedcustomer WHERE id IN (
+  SELECT id FROM crm_changedcustomer ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED) RETURNING customer_id"""
+
+# Rows of customers that were merged into another or erased.
+FORGET = """
+DELETE FROM {table} t USING crm_customer c
+WHERE c.id = t.customer_id AND (c.merged_into_id IS NOT NULL OR c.erased_at IS NOT NULL) {only}"""
+
+# A rise makes an event only if something live caused it: a backfill, a new rule or another rhythm must mail nobody.
+CAUSED_LIVE = """(rise < 0
+    OR EXISTS (SELECT FROM crm_event e WHERE e.customer_id = c.customer_id AND e.kind = 'purchase.created'
+      AND e.recorded_at > %(live_since)s)
+    OR EXISTS (SELECT FROM crm_answer e WHERE e.customer_id = c.customer_id AND e.answered_at > %(live_since)s)
+    OR EXISTS (SELECT FROM crm_advocacyact e WHERE e.customer_id = c.customer_id AND e.occurred_at > %(live_since)s)
+    OR EXISTS (SELECT FROM crm_complaint e WHERE e.customer_id = c.customer_id AND e.closed_at > %(live_since)s))"""
+
+WRITE = """
+WITH changed AS MATERIALIZED (
+  SELECT j.* FROM ({judged}) j LEFT JOIN {assessments} k ON k.customer_id = j.customer_id
+  WHERE k.customer_id IS NULL OR ({new}) IS DISTINCT FROM ({old})),
+written AS (
+  INSERT INTO {assessments} ({names}, judged_on, judged_at)
+  SELECT {names}, %(day)s::date, %(moment)s FROM changed
+  ON CONFLICT (customer_id) DO UPDATE SET {updates}, judged_on = excluded.judged_on, judged_at = excluded.judged_at),
+moved AS (
+  INSERT INTO loyalty_transition (customer_id, from_stage, to_stage, happened_on, inputs, rules_version, recorded_at)
+  SELECT customer_id, old_stage, stage, %(day)s::date, jsonb_build_object(
+      'raw_stage', raw_stage, 'status', status, 'orders', orders, 'last_order_on', last_order_on,
+      'expected_interval', expected_interval, 'base_cycle', base_cycle, 'relative_attitude', relative_attitude,
+      'evidence', evidence, 'severe_complaints', severe_complaints, 'strong_acts', strong_acts,
+      'medium_acts', medium_acts, 'failing_since', old_failing), rules_version, %(moment)s
+  FROM changed WHERE known AND old_stage <> stage RETURNING 1),
+told AS (
+  INSERT INTO crm_event (kind, customer_id, detail, occurred_at)
+  SELECT 'stage.changed', customer_id, jsonb_build_object('from', old_stage, 'to', stage), %(moment)s
+  FROM changed c WHERE known AND old_stage <> stage AND {caused_live})
+SELECT (SELECT count(*) FROM changed), (SELECT count(*) FROM moved)"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did. judged: customers looked at; changed: rows that differ now; moved: shown stages that changed."""
+
+    day: date
+    judged: int
+    changed: int
+    moved: int
+    rhythm: Rhythm
+
+
+@dataclass(frozen=True)
+class Run:
+    """One judgement. past: as of a day before today; first: earlier assessments do not count, raw stages are shown."""
+
+    day: date
+    moment: datetime
+    past: bool = False
+    first: bool = False
+    ids: Sequence[int] | None = None
+    metrics: str = METRICS
+    assessments: str = ASSESSMENTS
+
+    @property
+    def only(self) -> str:
+        return "" if self.ids is None else "AND t.customer_id = ANY(%(ids)s)"
+
+
+class PinnedError(RuntimeError):
+    """The installation has lived: its judgements must not be replaced by those of a past day."""
+
+
+def shown_day() -> date:
+    """The day for which pages show status and overdue ratio: today, or the past day that was stored."""
+    pinned = Calibration.objects.filter(pk=1).values_list("pinned_on", flat=True).first()
+    return pinned or today()
+
+
+@transaction.atomic
+def score_all() -> Outcome:
+    """Judge every customer as of now. Safe to repeat; waits for a judgement that is under way."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        cursor.execute(QUEUE_TAKE, [None])
+        return _judge_everybody(cursor)
+
+
+@transaction.atomic
+def score_changed(limit: int = LIMIT) -> int:
+    """Judge up to `limit` customers whose facts changed; everybody, if that is cheaper. Returns how many.
+
+    Safe to run side by side: a second call returns 0 at once. With the stored judgement of a past day it waits.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+        if not cursor.fetchone()[0]:
+            return 0
+        known = Calibration.objects.filter(pk=1).first()
+        if known and known.pinned_on:
+            return 0
+        everybody = _everybody_is_cheaper(cursor, known)
+        cursor.execute(QUEUE_TAKE, [None if everybody else limit])
+        ids = sorted({row[0] for row in cursor.fetchall()})
+        if not ids:
+            return 0
+        if known is None or everybody:
+            return _judge_everybody(cursor).judged
+        return _judge_some(cursor, ids, known)
+
+
+@transaction.atomic
+def score_past(day: date, store: bool = False) -> tuple[Outcome, list[tuple[str, str, int]]]:
+    """Judge everybody as of the end of a past day, from the facts dated up to it: raw stages, no transitions, no events.
+
+    Returns the outcome and the customers by stage and status. With `store` the judgements are kept and shown until
+    the next `score_all`; raises PinnedError where transitions were recorded, because their history would break.
+    """
+    zone = shop_zone()
+    end = datetime.combine(day + timedelta(days=1), time(), tzinfo=zone) - timedelta(microseconds=1)
+    run = Run(day, min(end, now()), past=day < today(zone), first=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        if store:
+            if Transition.objects.exists():
+                raise PinnedError("transitions were recorded here: a past judgement must not replace the present one")
+            outcome = _judge_everybody(cursor, run, pinned_on=day)
+        else:
+            run = Run(run.day, run.moment, run.past, True, None, "past_metrics", "past_assessment")
+            for table, like in ((run.metrics, METRICS), (run.assessments, ASSESSMENTS)):
+                cursor.execute(f"CREATE TEMP TABLE {table} (LIKE {like} INCLUDING DEFAULTS INCLUDING INDEXES)")
+            outcome = _judge_everybody(cursor, run, keep=False)
+        standing = standing_of(day, run.assessments)
+        if not store:
+            cursor.execute(f"DROP TABLE {run.metrics}, {run.assessments}")
+        return outcome, standing
+
+
+def standing_of(day: date, table: str = ASSESSMENTS) -> list[tuple[str, str, int]]:
+    """Customers by shown stage and by status on `day`: (stage, status, how many)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT stage, {status.status_sql()}, count(*) FROM {table} GROUP BY 1, 2 ORDER BY 1, 2", {"day": day}
+        )
+        return cursor.fetchall()
+
+
+def judged_today() -> bool:
+    """Whether a full run has covered everybody today, or judgement rests at a past day."""
+    known = Calibration.objects.filter(pk=1).first()
+    return known is not None and (known.pinned_on is not None or known.as_of >= today())
+
+
+def _everybody_is_cheaper(cursor: CursorWrapper, known: Calibration | None) -> bool:
+    if known is None or known.layout != LAYOUT or known.rules_version != rules.current().version:
+        return True
+    enough = known.customers // 10 + 1
+    cursor.execute("SELECT count(*) FROM (SELECT FROM crm_changedcustomer LIMIT %s) waiting", [enough])
+    return cursor.fetchone()[0] >= enough
+
+
+def _present_run(first: bool = False) -> Run:
+    moment = now()
+    return Run(day_of(moment, shop_zone()), moment, first=first)
+
+
+def _judge_everybody(
+    cursor: CursorWrapper, run: Run | None = None, *, pinned_on: date | None = None, keep: bool = True
+) -> Outcome:
+    known = Calibration.objects.filter(pk=1).first()
+    run = run or _present_run(first=bool(known and known.pinned_on))
+    in_force, knows = rules.current(), knowledge.known_kinds(run.moment)
+    _refresh(cursor, run, in_force, knows)
+    if not keep:
+        cursor.execute(f"ANALYZE {run.metrics}")
+    rhythm = measure(run.metrics, run.day, in_force)
+    changed, moved = _assess(cursor, run, in_force, rhythm, knows)
+    cursor.execute(f"SELECT count(*) FROM {run.metrics}")
+    judged = cursor.fetchone()[0]
+    if keep:
+        _keep(run.day, judged, rhythm, knows, in_force, pinned_on)
+    return Outcome(run.day, judged, changed, moved, rhythm)
+
+
+def _judge_some(cursor: CursorWrapper, ids: Sequence[int], known: Calibration) -> int:
+    run, in_force = _present_run(), rules.current()
+    run = Run(run.day, run.moment, ids=ids)
+    knows = knowledge.known_kinds(run.moment, known.knows, ids)
+    if knows != known.knows:
+        Calibration.objects.filter(pk=1).update(knows=knows)
+    _refresh(cursor, run, in_force, knows)
+    _assess(cursor, run, in_force, _rhythm_of(known), knows)
+    return len(ids)
+
+
+def _refresh(cursor: CursorWrapper, run: Run, in_force: rules.Rules, knows: dict[str, bool]) -> None:
+    named = _named(run, in_force) | knows
+    cursor.execute(FORGET.format(table=run.metrics, only=run.only), named)
+    statement = metrics.refresh_sql(
+        run.metrics,
+        some=run.ids is not None,
+        past=run.past,
+        has_categories=knows["knows_categories"],
+        has_places=knows["knows_places"],
+    )
+    cursor.execute(statement, named)
+
+
+def _assess(
+    cursor: CursorWrapper, run: Run, in_force: rules.Rules, rhythm: Rhythm, knows: dict[str, bool]
+) -> tuple[int, int]:
+    named = in_force.parameters() | rhythm.parameters() | knows | _named(run, in_force)
+    cursor.execute(FORGET.format(table=run.assessments, only=run.only), named)
+    names = judging.columns()
+    statement = WRITE.format(
+        judged=judging.judged_sql(metrics=run.metrics, assessments=run.assessments, some=run.ids is not None),
+        assessments=run.assessments,
+        names=", ".join(names),
+        new=", ".join(f"j.{name}" for name in names),
+        old=", ".join(f"k.{name}" for name in names),
+        updates=", ".join(f"{name} = excluded.{name}" for name in names[1:]),
+        caused_live=CAUSED_LIVE,
+    )
+    cursor.execute(statement, named)
+    changed, moved = cursor.fetchone()
+    return changed, moved
+
+
+def _named(run: Run, in_force: rules.Rules) -> dict[str, Any]:
+    shop = Shop.current()
+    return {
+        "day": run.day,
+        "moment": run.moment,
+        "zone": shop.time_zone,
+        "live_since": run.moment - timedelta(hours=shop.event_window_hours),
+        "half_life_days": in_force.half_life_days,
+        "rules_version": in_force.version,
+        "first": run.first,
+        "ids": None if run.ids is None else list(run.ids),
+    }
+
+
+def _rhythm_of(known: Calibration) -> Rhythm:
+    cycles = {int(category): (gaps, days) for category, (gaps, days) in known.cycles.items()}
+    thresholds = (known.active, known.overdue, known.at_risk)
+    return Rhythm(known.gaps, known.days, known.kind, *thresholds, known.self_calibrated, cycles)
+
+
+def _keep(
+    day: date, judged: int, rhythm: Rhythm, knows: dict[str, bool], in_force: rules.Rules, pinned_on: date | None
+) -> None:
+    found = {
+        "as_of": day,
+        "pinned_on": pinned_on,
+        "customers": judged,
+        "gaps": rhythm.gaps,
+        "days": rhythm.days,
+        "kind": rhythm.kind,
+        "cycles": {str(category): list(cycle) for category, cycle in rhythm.cycles.items()},
+        "active": rhythm.active,
+        "overdue": rhythm.overdue,
+        "at_risk": rhythm.at_risk,
+        "self_calibrated": rhythm.self_calibrated,
+        "knows": knows,
+        "layout": LAYOUT,
+        "rules_version": in_force.version,
+        "computed_at": now(),
+    }
+    Calibration.objects.update_or_create(pk=1, defaults=found)

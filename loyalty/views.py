@@ -1,0 +1,135 @@
+"""Insights: where the customers stand, each number a way to the people behind it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_GET
+
+from crm.access import requires
+from crm.display import number, percent
+from loyalty import badges
+from loyalty.badges import Badge
+from loyalty.overview import Overview, Share, overview
+from loyalty.stages import STAGES
+
+
+@dataclass(frozen=True)
+class Group:
+    """A row of a table and its part of the picture: whose people stand at `url`."""
+
+    code: str
+    word: str | Promise
+    n: int
+    share: Share
+    url: str
+    badge: Badge | None = None
+    level: int | None = None
+
+    @property
+    def fill(self) -> str:
+        return f"s{self.level}" if self.level is not None else self.badge.fill if self.badge else ""
+
+
+@requires("insights.view")
+@require_GET
+def insights(request: HttpRequest) -> HttpResponse:
+    found = overview()
+    return render(
+        request,
+        "loyalty/insights.html",
+        {
+            "figures": found,
+            "stages": stage_groups(found),
+            "statuses": groups(found.statuses, badges.STATUSES, "status", found.buyers),
+            "bonds": groups(found.bonds, badges.BONDS, "bond", found.bonds_known),
+            "unknown_bonds": found.bonds[""],
+            "titles": {"stages": stage_title(found), "statuses": status_title(found), "bonds": bond_title(found)},
+            "as_of": as_of(found),
+            "alarm_url": listed(bond="captive"),
+            "held_url": listed(bond="held"),
+            "unknown_url": listed(bond="unknown"),
+            "unjudged_url": listed(stage="none"),
+        },
+    )
+
+
+def listed(**filters: str) -> str:
+    """The customer list, narrowed to those who make up a number."""
+    return f"{reverse('customers')}?{urlencode(filters)}"
+
+
+def stage_groups(found: Overview) -> list[Group]:
+    judged = found.stages.total()
+    return [
+        Group(
+            stage.code,
+            stage.label,
+            found.stages[stage.code],
+            Share(found.stages[stage.code], judged),
+            listed(stage=stage.code),
+            level=level,
+        )
+        for level, stage in enumerate(STAGES)
+    ]
+
+
+def groups(counts: Mapping[str, int], shown: Mapping[Any, Badge], name: str, whole: int) -> list[Group]:
+    return [
+        Group(str(code), badge.word, counts[code], Share(counts[code], whole), listed(**{name: str(code)}), badge)
+        for code, badge in shown.items()
+    ]
+
+
+def stage_title(found: Overview) -> str:
+    """A sentence that the figures of the picture support, whatever they are."""
+    if not found.stages.total():
+        return _("Nobody has been judged yet")
+    if not found.regulars:
+        return _("Nobody is a regular customer yet")
+    return ngettext(
+        "%(n)s customer of %(all)s is a regular customer or more",
+        "%(n)s customers of %(all)s are regular customers or more",
+        found.regulars,
+    ) % {"n": number(found.regulars), "all": number(found.stages.total())}
+
+
+def status_title(found: Overview) -> str:
+    if not found.buyers:
+        return _("Nobody has bought yet")
+    if not found.late:
+        return _("No buyer is overdue or at risk")
+    return ngettext(
+        "%(n)s buyer of %(all)s is overdue or at risk",
+        "%(n)s buyers of %(all)s are overdue or at risk",
+        found.late,
+    ) % {"n": number(found.late), "all": number(found.buyers)}
+
+
+def bond_title(found: Overview) -> str:
+    """Speaks of a majority only where the whole interval lies above or below one half."""
+    interval = found.voluntary.interval
+    if interval is None:
+        return _("It is not known yet why customers stay")
+    if interval[0] > 0.5:
+        return _("Most of those we know stay because they want to")
+    if interval[1] < 0.5:
+        return _("Fewer than half of those we know stay because they want to")
+    return _("%(share)s of those we know stay because they want to") % {"share": percent(found.voluntary.value)}
+
+
+def as_of(found: Overview) -> Iterable[str]:
+    """Which rules made the figures."""
+    if found.rule_versions is None:
+        return []
+    lowest, highest = found.rule_versions
+    if lowest == highest:
+        return [_("rules version %(version)s") % {"version": highest}]
+    return [_("rules versions %(lowest)s to %(highest)s") % {"lowest": lowest, "highest": highest}]
