@@ -9,7 +9,6 @@ from email.message import EmailMessage
 from functools import cached_property
 from pathlib import Path
 
-from csp.decorators import csp_exempt
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
@@ -115,7 +114,6 @@ def mail(request: HttpRequest, name: str) -> HttpResponse:
 
 @requires(LOGGED_IN)
 @xframe_options_sameorigin
-@csp_exempt()
 def mail_html(request: HttpRequest, name: str) -> HttpResponse:
     """The HTML part as a page for a frame that runs no script."""
     content = re.sub(r"(<head[^>]*>)", r'\1<base target="_blank">', find(name).html, count=1)
