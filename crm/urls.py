@@ -1,9 +1,23 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from crm.views import health, session
+from crm.views import customers, health, profile, records, session, settings
 
 urlpatterns = [
+    path("", customers.start, name="start"),
+    path("customers/", customers.customers, name="customers"),
+    path("customers/<int:pk>/", profile.customer, name="customer"),
+    path("customers/<int:pk>/contacts/", records.record_contact, name="record_contact"),
+    path("customers/<int:pk>/complaints/", records.open_complaint, name="open_complaint"),
+    path("customers/<int:pk>/facts/", records.record_barriers, name="record_barriers"),
+    path("alerts/<int:pk>/settle/", records.settle_alert, name="settle_alert"),
+    path("complaints/<int:pk>/", records.complaint, name="complaint"),
+    path("complaints/<int:pk>/change/", records.change_complaint, name="change_complaint"),
+    path("complaints/<int:pk>/answer/", records.answer_complaint, name="answer_complaint"),
+    path("complaints/<int:pk>/close/", records.close_complaint, name="close_complaint"),
+    path("settings/", settings.shop, name="settings"),
+    path("settings/sources/", settings.sources, name="settings_sources"),
+    path("settings/keys/<int:pk>/revoke/", settings.revoke_key, name="revoke_key"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("session/language", session.language, name="language"),

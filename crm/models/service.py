@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 
@@ -39,6 +40,9 @@ class Complaint(models.Model):
         indexes = [
             models.Index(fields=["customer"], condition=~Q(state="closed"), name="crm_complaint_open_of_customer")
         ]
+
+    def get_absolute_url(self) -> str:
+        return reverse("complaint", args=[self.pk])
 
     @property
     def number(self) -> str:

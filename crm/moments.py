@@ -1,0 +1,258 @@
+"""Each of crm's facts as an entry of the timeline, in words for staff.
+
+A function of `MOMENTS` answers up to `limit` entries older than `before`, newest first, with a fixed number of queries.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, F, Max, QuerySet, Window
+from django.db.models.functions import RowNumber
+from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from crm import display, emotions
+from crm.filters import purpose_label
+from crm.models import (
+    AdvocacyAct,
+    Answer,
+    Complaint,
+    ConsentEvent,
+    Customer,
+    Interaction,
+    Participation,
+    Purchase,
+    PurchaseLine,
+    Return,
+    ReturnLine,
+    Shop,
+)
+from crm.plugins import Feeling, TimelineEntry
+
+LINES_SHOWN = 3
+STRONG_FEELING = 5  # of 10: from here on an answered emotion is shown
+CHANNEL_ICONS = {"shop": "building-store", "phone": "phone", "mail": "mail", "chat": "messages", "social": "world"}
+ITEMS: dict[str, str | Promise] = {
+    "csat": _("satisfaction"),
+    "trust": _("trust"),
+    "commitment": _("commitment"),
+    "involvement": _("involvement"),
+    "repurchase_intent": _("would buy again"),
+    "nps": _("would recommend"),
+    "disconfirmation": _("compared with what was expected"),
+    "comparison": _("compared with other shops"),
+}
+
+Moments = Callable[[Customer, datetime, int], Iterable[TimelineEntry]]
+
+
+def purchases(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
+    found = list(
+        Purchase.objects.filter(customer=customer, ordered_at__lt=before).order_by("-ordered_at", "-pk")[:limit]
+    )
+    lines = _lines(PurchaseLine.objects.filter(purchase__in=found), "purchase_id")
+    currency = Shop.current().currency
+    for purchase in found:
+        amount = display.money(purchase.net, currency) or ""
+        notes = list(lines[purchase.pk])
+        if purchase.returned:
+            notes.append(gettext("%(amount)s of it returned") % {"amount": display.money(purchase.returned, currency)})
+        void = purchase.status in (Purchase.Status.CANCELLED, Purchase.Status.REFUNDED)
+        yield TimelineEntry(
+            at=purchase.ordered_at,
+            kind="purchase",
+            icon="shopping-bag",
+            title=gettext("Purchase %(number)s") % {"number": purchase.external_id},
+            text=f"{purchase.place}, {amount}" if purchase.place else amount,
+            notes=notes,
+            warning=str(purchase.get_status_display()) if void else "",
+        )
+
+
+def returns(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
+    found = list(
+        Return.objects.filter(customer=customer, returned_at__lt=before).order_by("-returned_at", "-pk")[:limit]
+    )
+    lines = _lines(ReturnLine.objects.filter(parent__in=found), "parent_id")
+    currency = Shop.current().currency
+    for back in found:
+        if back.purchase_ref:
+            title = gettext("Return %(number)s for purchase %(purchase)s")
+        else:
+            title = gettext("Return %(number)s")
+        yield TimelineEntry(
+            at=back.returned_at,
+            kind="purchase",
+            icon="truck-return",
+            title=title % {"number": back.external_id, "purchase": back.purchase_ref},
+            text=display.money(-back.net, currency) or "",
+            notes=lines[back.pk],
+            warning=gettext("held: %(reason)s") % {"reason": back.get_held_display()} if back.held else "",
+        )
+
+
+def _lines(rows: QuerySet[Any], owner: str) -> dict[int, list[str]]:
+    """The first lines of each purchase or return in words, and how many more there are."""
+    place = Window(RowNumber(), partition_by=[F(owner)], order_by=[F("position")])
+    counted = rows.annotate(place=place, of=Window(Count("pk"), partition_by=[F(owner)]))
+    told: dict[int, list[str]] = defaultdict(list)
+    for line in counted.filter(place__lte=LINES_SHOWN).select_related("product").order_by(owner, "position"):
+        words = told[getattr(line, owner)]
+        name = line.description or (str(line.product) if line.product else gettext("item without a name"))
+        quantity = display.number(line.quantity, 0 if line.quantity == int(line.quantity) else 3)
+        words.append(name if line.quantity == 1 else f"{quantity} × {name}")
+        if line.place == LINES_SHOWN and line.of > LINES_SHOWN:
+            more = line.of - LINES_SHOWN
+            words.append(ngettext("+%(n)s more line", "+%(n)s more lines", more) % {"n": display.number(more)})
+    return told
+
+
+def interactions(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
+    found = Interaction.objects.filter(customer=customer, occurred_at__lt=before).order_by("-occurred_at", "-pk")
+    for contact in found.select_related("staff", "source").prefetch_related("emotions")[:limit]:
+        felt = sorted(contact.emotions.all(), key=lambda emotion: emotion.slot)
+        estimated = [emotion.origin == "staff_estimate" for emotion in felt]
+        notes = []
+        if any(estimated):
+            notes.append(gettext("the team's estimate, does not count as the customer's word"))
+        elif felt:
+            notes.append(gettext("said by the customer"))
+        if contact.rating is not None:
+            notes.append(gettext("rated %(rating)s of 10") % {"rating": contact.rating})
+        destroying = sum(emotions.BY_CODE[emotion.emotion].sign < 0 for emotion in felt)
+        yield TimelineEntry(
+            at=contact.occurred_at,
+            kind="contact",
+            icon=CHANNEL_ICONS.get(contact.channel, "messages"),
+            title=gettext("Contact: %(channel)s") % {"channel": contact.get_channel_display()},
+            text=_with_whom(contact),
+            body=contact.note,
+            feelings=[Feeling(one.emotion, estimate=staff) for one, staff in zip(felt, estimated, strict=True)],
+            notes=notes,
+            tone="bad" if destroying >= 2 else "",
+            warning=gettext("Alert: two destroying emotions") if destroying >= 2 else "",
+        )
+
+
+def _with_whom(contact: Interaction) -> str:
+    touchpoint = gettext("touchpoint %(name)s") % {"name": contact.get_touchpoint_display()}
+    who = contact.staff or contact.source
+    return gettext("by %(who)s, %(touchpoint)s") % {"who": who, "touchpoint": touchpoint} if who else touchpoint
+
+
+def complaints(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
+    opened = Complaint.objects.filter(customer=customer, opened_at__lt=before).order_by("-opened_at", "-pk")
+    for case in opened[:limit]:
+        yield TimelineEntry(
+            at=case.opened_at,
+            kind="voice",
+            icon="alert-circle",
+            title=gettext("Complaint %(number)s") % {"number": case.number},
+            text=gettext("severity %(severity)s") % {"severity": case.get_severity_display()},
+            own_words=case.text,
+            tone="" if case.state == Complaint.State.CLOSED else "bad",
+            url=case.get_absolute_url(),
+        )
+
+
+def solved_complaints(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
+    closed = Complaint.objects.filter(customer=customer, closed_at__lt=before).order_by("-closed_at", "-pk")
+    for case in closed[:limit]:
+        yield TimelineEntry(
+            at=case.closed_at,  # type: ignore[arg-type]  # a closed complaint has a time
+            kind="voice",
+            icon="circle-check",
+            title=gettext("Complaint %(number)s closed") % {"number": case.number},
+            body=case.resolution,
+            tone="good",
+            url=case.get_absolute_url(),
+        )
+
+
+def answers(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
+    """Each answered sheet once, at the time of its last answer."""
+    sheets = Answer.objects.filter(customer=customer).order_by().values("response")
+    recent = sheets.annotate(at=Max("answered_at")).filter(at__lt=before).order_by("-at", "response")[:limit]
+    times = {sheet["response"]: sheet["at"] for sheet in recent}
+    given: dict[Any, list[Answer]] = defaultdict(list)
+    for answer in Answer.objects.filter(customer=customer, response__in=times).order_by("pk"):
+        given[answer.response].append(answer)
+    for response, sheet in given.items():
+        yield _sheet(times[response], sheet)
+
+
+def _sheet(at: datetime, sheet: list[Answer]) -> TimelineEntry:
+    estimate = sheet[0].origin == Answer.Origin.STAFF_ESTIMATE
+    told = [
+        f"{ITEMS[answer.item]} {display.signed(answer.value) if answer.value < 0 else display.number(answer.value)}"
+        for answer in sorted(sheet, key=lambda one: list(ITEMS).index(one.item) if one.item in ITEMS else 99)
+        if answer.item in ITEMS
+    ]
+    felt = [(answer.item.removeprefix("nev_"), float(answer.value)) for answer in sheet if answer.item[:4] == "nev_"]
+    strong = sorted(
+        (one for one in felt if one[1] >= STRONG_FEELING and one[0] in emotions.BY_CODE), key=lambda e: -e[1]
+    )
+    return TimelineEntry(
+        at=at,
+        kind="voice",
+        icon="message-2",
+        title=gettext("Survey answered"),
+        text=", ".join(told),
+        own_words=" ".join(answer.comment for answer in sheet if answer.comment),
+        feelings=[Feeling(code, strength, estimate) for code, strength in strong[:3]],
+        notes=[gettext("estimated by staff") if estimate else gettext("said by the customer")],
+    )
+
+
+def advocacy(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
+    acts = AdvocacyAct.objects.filter(customer=customer, occurred_at__lt=before).order_by("-occurred_at", "-pk")
+    for act in acts[:limit]:
+        yield TimelineEntry(
+            at=act.occurred_at,
+            kind="voice",
+            icon="speakerphone",
+            title=gettext("Spoke for the shop"),
+            text=str(act.get_kind_display()),
+            body=act.note,
+            tone="bond",
+        )
+
+
+def consents(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
+    ledger = ConsentEvent.objects.filter(person_key=customer.person_key, occurred_at__lt=before)
+    for event in ledger.select_related("purpose").order_by("-occurred_at", "-pk")[:limit]:
+        ended = event.action in (ConsentEvent.Action.WITHDRAWN, ConsentEvent.Action.OBJECTED)
+        yield TimelineEntry(
+            at=event.occurred_at,
+            kind="consent",
+            icon="ban" if ended else "check",
+            title=gettext("Consent %(action)s: %(purpose)s")
+            % {"action": event.get_action_display(), "purpose": purpose_label(event.purpose)},
+            text=gettext("by %(channel)s") % {"channel": event.get_channel_display()},
+            notes=[note for note in (str(event.get_method_display()), event.note) if note],
+        )
+
+
+def participations(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
+    found = Participation.objects.filter(customer=customer, occurred_at__lt=before).order_by("-occurred_at", "-pk")
+    for part in found[:limit]:
+        yield TimelineEntry(
+            at=part.occurred_at,
+            kind="taking_part",
+            icon="ticket",
+            title=gettext("Took part"),
+            text=part.title,
+            notes=[str(part.get_kind_display())],
+        )
+
+
+MOMENTS: dict[str, tuple[Moments, ...]] = {
+    "purchase": (purchases, returns),
+    "contact": (interactions,),
+    "voice": (complaints, solved_complaints, answers, advocacy),
+    "consent": (consents,),
+    "taking_part": (participations,),
+}

@@ -1,0 +1,208 @@
+"""A customer's page: who is this, how do we stand, what should I do?"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any
+
+from django.db.models import Count, Max, Min, Q, Sum
+from django.db.models.functions import ExtractYear
+from django.forms import Form
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.safestring import SafeString, mark_safe
+from django.views.decorators.http import require_GET
+from django.views.decorators.vary import vary_on_headers
+
+from crm import access, display, emotions, plugins, timeline
+from crm.access import requires
+from crm.filters import purpose_label
+from crm.forms_records import BarrierForm, ComplaintForm, ContactForm
+from crm.masking import DOTS, masked
+from crm.models import (
+    BarrierFact,
+    Channel,
+    Complaint,
+    ConsentState,
+    Customer,
+    CustomerKey,
+    Hold,
+    Interaction,
+    InteractionEmotion,
+    Purchase,
+    Purpose,
+)
+
+NEXT_TO_HAND = (
+    "pleased", "trusting", "valued", "interested", "irritated", "disappointed", "stressed", "hurried",
+)  # fmt: skip
+VALID = Q(status__in=[Purchase.Status.PAID, Purchase.Status.COMPLETED], net__gt=0)
+
+
+@requires("customers.view")
+@require_GET
+@vary_on_headers("HX-Request")
+def customer(request: HttpRequest, pk: int) -> HttpResponse:
+    """The page; for HTMX the timeline alone. A merged record leads to the one it became part of."""
+    found = get_object_or_404(Customer.objects.select_related("assigned_to"), pk=pk, erased_at=None)
+    if found.merged_into_id:
+        return redirect("customer", pk=found.merged_into_id)
+    if request.htmx:  # type: ignore[attr-defined]
+        part = "more" if "before" in request.GET else "timeline"
+        return render(request, f"customers/timeline.html#{part}", {"customer": found} | history(request, found))
+    return profile(request, found, {})
+
+
+def living(pk: int) -> Customer:
+    """The customer whose record may still be written to. Raises Http404."""
+    return get_object_or_404(Customer.objects.select_related("assigned_to"), pk=pk, erased_at=None, merged_into=None)
+
+
+def profile(request: HttpRequest, customer: Customer, forms: dict[str, Form], status: int = 200) -> HttpResponse:
+    """The whole page. `forms` holds what could not be saved, with its errors."""
+    sees_contacts = access.may(request.user, "pii.view")
+    signals = [plugins.BarrierSignal(*signal) for signal in plugins.collect(lambda plugin: plugin.barrier_signals())]
+    currency = request.shop.currency  # type: ignore[attr-defined]
+    contact = forms.get("contact") or ContactForm()
+    context = {
+        "customer": customer,
+        "panels": panels(request, customer),
+        "open_complaints": customer.complaints.exclude(state=Complaint.State.CLOSED).select_related("owner"),
+        "alerts": customer.holds.filter(reason=Hold.Reason.ALERT, lifted_at=None),
+        "points": contact_points(customer, sees_contacts),
+        "birthday": birthday(customer, sees_contacts),
+        "keys": CustomerKey.objects.filter(customer=customer).select_related("source").order_by("source__name", "pk"),
+        "consents": consents(customer),
+        "purchases": purchases(customer),
+        "signals": signals,
+        "facts": recorded(customer, signals),
+        "near_emotions": [emotions.BY_CODE[code] for code in NEXT_TO_HAND],
+        "more_emotions": [emotion for emotion in emotions.EMOTIONS if emotion.code not in NEXT_TO_HAND],
+        "channels": Interaction.Channel.choices,
+        "origins": ContactForm.base_fields["origin"].choices,  # type: ignore[attr-defined]
+        "guess": InteractionEmotion.Origin.STAFF_ESTIMATE,
+        "contact": contact,
+        "chosen": contact["emotions"].value() or (),
+        "complaint": forms.get("complaint") or ComplaintForm(user=request.user, auto_id="complaint_%s"),  # type: ignore[arg-type]
+        "barriers": forms.get("barriers") or BarrierForm(signals=signals, currency=currency, auto_id="fact_%s"),
+        "sees_contacts": sees_contacts,
+    }
+    return render(request, "customers/profile.html", context | history(request, customer), status=status)
+
+
+def history(request: HttpRequest, customer: Customer) -> dict[str, Any]:
+    """The timeline as the URL asks: ?kind= one kind, ?before= older than an instant."""
+    kind, before = request.GET.get("kind", ""), cursor(request.GET.get("before", ""))
+    if kind and kind not in timeline.all_kinds():
+        raise Http404
+    months = timeline.months(customer, kind, before)
+    shown = timezone.localtime(before).date().replace(day=1) if before else None
+    return {
+        "chips": timeline.chips(customer) if "before" not in request.GET or not request.htmx else (),  # type: ignore[attr-defined]
+        "kind": kind,
+        "months": months,
+        "begun": shown,
+        "emotions": emotions.BY_CODE,
+        "is_older": before is not None,
+    }
+
+
+def cursor(text: str) -> datetime | None:
+    try:
+        before = parse_datetime(text.replace(" ", "+"))
+    except ValueError:
+        return None
+    return before if before and timezone.is_aware(before) and 1900 < before.year < 2200 else None
+
+
+def panels(request: HttpRequest, customer: Customer) -> dict[str, list[SafeString]]:
+    """What the upper apps add, rendered, by slot."""
+    asked = plugins.collect(lambda plugin: plugin.panels(customer, request.user))  # type: ignore[arg-type]
+    slots: dict[str, list[SafeString]] = defaultdict(list)
+    for panel in sorted(asked, key=lambda panel: panel.order):
+        context = {"customer": customer, **panel.context}
+        # Rendered by the template engine, which has escaped what came from outside.
+        slots[panel.slot].append(mark_safe(render_to_string(panel.template, context, request)))  # noqa: S308
+    return dict(slots)
+
+
+def contact_points(customer: Customer, sees_contacts: bool) -> list[dict[str, Any]]:
+    points = customer.contact_points.order_by("kind", "-is_primary", "pk")
+    return [
+        {"point": point, "shown": point.value if sees_contacts else masked(point.kind, point.value)} for point in points
+    ]
+
+
+def birthday(customer: Customer, sees_contacts: bool) -> dict[str, Any] | None:
+    """The day as written and the next time it comes; on 28 February where a year has no 29th."""
+    if not customer.birth_month or not customer.birth_day:
+        return None
+    if not sees_contacts:
+        return {"hidden": DOTS}
+    today = timezone.localdate()
+    this_year = _in_year(today.year, customer.birth_month, customer.birth_day)
+    following = this_year if this_year >= today else _in_year(today.year + 1, customer.birth_month, customer.birth_day)
+    written = display.birthday(customer.birth_month, customer.birth_day, customer.birth_year)
+    return {"written": written, "next": following, "today": following == today}
+
+
+def _in_year(year: int, month: int, day: int) -> date:
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return date(year, 2, 28)
+
+
+def consents(customer: Customer) -> list[dict[str, Any]]:
+    """Where the customer stands with every purpose by e-mail, and with every other channel ever asked for."""
+    states = {(state.purpose_id, state.channel): state for state in customer.consents.all()}
+    purposes = {purpose.code: purpose for purpose in Purpose.objects.all()}
+    asked = [(code, channel) for code, channel in states if channel != Channel.EMAIL]
+    shown = [(code, Channel.EMAIL.value) for code in purposes if purposes[code].active or (code, "email") in states]
+    return [
+        {
+            "label": purpose_label(purposes[code]),
+            "channel": Channel(channel),
+            "is_email": channel == Channel.EMAIL,
+            "state": states.get((code, channel)),
+            "answer": _answer(states.get((code, channel))),
+        }
+        for code, channel in [*shown, *sorted(asked)]
+    ]
+
+
+def _answer(state: ConsentState | None) -> str:
+    """yes, no, waiting or never: what the badge says."""
+    if state is None:
+        return "never"
+    return {ConsentState.State.GIVEN: "yes", ConsentState.State.PENDING: "waiting"}.get(state.state, "no")  # type: ignore[call-overload]
+
+
+def purchases(customer: Customer) -> dict[str, Any]:
+    """Totals of what was bought, by year and altogether; the amounts are of valid purchases."""
+    bought = Purchase.objects.filter(customer=customer)
+    sums = {"number": Count("pk", filter=VALID), "net": Sum("net", filter=VALID), "returned": Sum("returned")}
+    total = bought.aggregate(**sums, all=Count("pk"), first=Min("ordered_on"), last=Max("ordered_on"))
+    years = bought.annotate(year=ExtractYear("ordered_on")).order_by("-year").values("year").annotate(**sums)
+    total["average"] = total["net"] / total["number"] if total["number"] else None
+    return total | {"years": list(years[:5]), "void": total["all"] - total["number"]}
+
+
+def recorded(customer: Customer, signals: Iterable[plugins.BarrierSignal]) -> list[dict[str, Any]]:
+    """The latest fact of each signal, with the signal; one that nobody defines any more is left out."""
+    known = {signal.code: signal for signal in signals}
+    latest = BarrierFact.objects.filter(customer=customer, signal__in=known).select_related("recorded_by")
+    facts = {fact.signal: fact for fact in latest.order_by("signal", "-recorded_at", "-pk").distinct("signal")}
+    now = timezone.now()
+    return [
+        {
+            "signal": known[code],
+            "fact": facts[code],
+            "expired": bool(facts[code].expires_at and facts[code].expires_at <= now),
+        }
+        for code in known
+        if code in facts
+    ]
