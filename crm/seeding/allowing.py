@@ -1,4 +1,4 @@
-"""What the invented customers allowed: the ledger of declarations. `crm.consent` derives the states from it."""
+"""What the invented customers allowed: the ledger of declarations and the states that `crm.consent` derives from it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -59,6 +59,7 @@ def declare(rng: Random, world: World, person: Person, rows: Rows) -> None:
         _object(rng, world, person, rows)
 
 
+ENDED_OR_CONFIRMED = {"confirmed": "given", "withdrawn": "withdrawn", "objected": "objected"}
 AGREED = frozenset({0, 1, 2})
 
 
@@ -101,8 +102,8 @@ def _by_import(rng: Random, world: World, person: Person) -> list[Declaration]:
 def _withdraw(rng: Random, world: World, person: Person, rows: Rows) -> None:
     steps = _by_web(rng, world, person)
     left = max(world.clock.end - steps[-1].at - DAY, DAY // 2)
-    steps.append(Declaration("withdrawn", pick(rng, ("mail_link", "mail_link", "staff")),
-                             steps[-1].at + int(rng.random() * left)))  # fmt: skip
+    at = min(steps[-1].at + int(rng.random() * left), world.clock.end - MINUTE)
+    steps.append(Declaration("withdrawn", pick(rng, ("mail_link", "mail_link", "staff")), max(at, steps[-1].at + 1)))
     for purpose in ("newsletter", "survey") if rng.random() < 0.5 else ("newsletter",):
         _record(rng, world, person, purpose, steps, rows)
 
@@ -118,6 +119,7 @@ def _object(rng: Random, world: World, person: Person, rows: Rows) -> None:
 
 
 def _record(rng: Random, world: World, person: Person, purpose: str, steps: list[Declaration], rows: Rows) -> None:
+    event = 0
     for step in steps:
         event = world.next_id["crm_consentevent"]()
         wording = world.wordings[purpose] if step.action == "given" else None
@@ -128,3 +130,7 @@ def _record(rng: Random, world: World, person: Person, purpose: str, steps: list
         online = step.method in ("web", "mail_link")
         rows.add("crm_consenttrace", event, address, fiction.ip_address(rng) if online else None,
                  BROWSER if online else "")  # fmt: skip
+    last = steps[-1]
+    proven = last.method == "paper" or last.double_opt_in
+    state = ENDED_OR_CONFIRMED.get(last.action, "given" if proven else "pending")
+    rows.add("crm_consentstate", person.id, purpose, last.channel, state, text(last.at), event)

@@ -54,4 +54,4 @@ def _season(day: date) -> float:
 
 def text(instant: int) -> str:
     """An instant as PostgreSQL reads it."""
-    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%d %H:%M:%S+00")
+    return datetime.fromtimestamp(instant, UTC).isoformat(" ")

@@ -88,7 +88,7 @@ def _sheet(
 ) -> None:
     at = world.clock.instant(day, 480 + int(rng.random() * 800))
     about = next((purchase.id for purchase in reversed(bought) if purchase.at < at), None)
-    response = UUID(int=rng.getrandbits(128), version=4)
+    response = str(UUID(int=rng.getrandbits(128), version=4))
     mood, moment = person.mood, text(at)
     values = {"csat": tenth(rng, mood), "trust": tenth(rng, mood), "nps": tenth(rng, mood)}
     if whole or rng.random() < 0.6:

@@ -20,7 +20,7 @@ class Person:
     """A customer while being made up. `number` counts from 0; `mood` is what he thinks of the shop, 0 to 10."""
 
     id: int
-    key: UUID
+    key: str
     number: int
     habit: Habit
     mood: float
@@ -51,7 +51,9 @@ def pick(rng: Random, options: tuple | list):  # type: ignore[no-untyped-def,typ
 def make(rng: Random, world: World, number: int, habit: Habit) -> Person:
     """A new customer without a history yet."""
     mood = habit.mood if habit.mood is not None else min(10.0, max(0.0, rng.gauss(7.2, 1.7)))
-    person = Person(world.next_id["crm_customer"](), UUID(int=rng.getrandbits(128), version=4), number, habit, mood)
+    person = Person(
+        world.next_id["crm_customer"](), str(UUID(int=rng.getrandbits(128), version=4)), number, habit, mood
+    )
     if number == 0:
         _persona(person)
     elif person.has("company"):

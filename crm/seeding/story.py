@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
@@ -9,7 +10,6 @@ from random import Random
 from django.db import connection, transaction
 from django.utils.timezone import now
 
-from crm import consent
 from crm.models import Customer, Purchase
 from crm.seeding import allowing, cases, feelings, habits, people, shopping, today, world
 from crm.seeding.people import Person
@@ -17,7 +17,7 @@ from crm.seeding.shopping import Bought
 from crm.seeding.world import World
 from crm.seeding.writing import Rows
 
-CHUNK = 2_000
+CHUNK = 5_000
 TWINS = 0.025
 WALK_INS = 0.25  # purchases without a customer, for each customer
 
@@ -49,60 +49,70 @@ def tell(customers: int, seed: int, until: date, report: Callable[[Told], None] 
         shop_window = timedelta(hours=world.Shop.current().event_window_hours)
         place.live_after = int((now() - shop_window).timestamp())
         today.refuse_some(place)
-    for chunk in range((customers + CHUNK - 1) // CHUNK):
-        numbers = range(chunk * CHUNK, min(customers, (chunk + 1) * CHUNK))
-        _store(place, Random(f"{seed}/{chunk}"), numbers, told)  # noqa: S311
+    for chunk in _chunks(place, customers, seed):
+        _store(chunk, told)
         told.seconds = time.monotonic() - started
         report(told)
     return told
 
 
-def _store(place: World, rng: Random, numbers: range, told: Told) -> None:
-    rows = Rows()
+def _chunks(place: World, customers: int, seed: int) -> Iterator["Chunk"]:
+    """The chunks in order. While the database takes in one, a thread makes up the next."""
+    parts = [range(start, min(customers, start + CHUNK)) for start in range(0, customers, CHUNK)]
+    chances = [Random(f"{seed}/{at}") for at in range(len(parts))]  # noqa: S311
+    if len(parts) == 1:
+        yield _make_up(place, chances[0], parts[0])
+        return
+    with ThreadPoolExecutor(max_workers=1) as ahead:
+        coming = ahead.submit(_make_up, place, chances[0], parts[0])
+        for at in range(1, len(parts) + 1):
+            chunk = coming.result()
+            if at < len(parts):
+                coming = ahead.submit(_make_up, place, chances[at], parts[at])
+            yield chunk
+        ahead.submit(lambda: connection.close()).result()
+
+
+def _store(chunk: "Chunk", told: Told) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
-        made_up = _make_up(place, rng, numbers, rows)
-        for table, lines in rows.lines.items():
-            told.rows[table] = told.rows.get(table, 0) + len(lines)
-        rows.copy(cursor)
-        consent.refresh(made_up.customers)
+        for table, count in chunk.rows.copy(cursor).items():
+            told.rows[table] = told.rows.get(table, 0) + count
         pass  # returns
-    told.customers += len(numbers)
+    told.customers += chunk.customers
 
 
 @dataclass
 class Chunk:
-    """Who is in a chunk: ids of all, of those who brought something back; and who may have been referred."""
+    """Some customers with all their rows; `returning` are the ids of those who brought something back."""
 
-    customers: list[int] = field(default_factory=list)
+    customers: int
+    rows: Rows = field(default_factory=Rows)
     returning: list[int] = field(default_factory=list)
-    buyers: list[Person] = field(default_factory=list)
-    advocates: list[Person] = field(default_factory=list)
 
 
-def _make_up(place: World, rng: Random, numbers: range, rows: Rows) -> Chunk:
-    """All rows of a chunk."""
-    chunk = Chunk()
+def _make_up(place: World, rng: Random, numbers: range) -> Chunk:
+    chunk = Chunk(len(numbers))
+    rows, known, buyers = chunk.rows, list[Person](), list[Person]()
     for person in _people(place, rng, numbers):
         bought = _history(place, rng, person, rows)
-        chunk.customers.append(person.id)
         if shopping.bring_back(rng, place, person, bought, rows):
             chunk.returning.append(person.id)
         if bought and not person.has("test") and not person.has("placeholder"):
-            chunk.buyers.append(person)
+            buyers.append(person)
             today.hold_some(place, person, bought, rows)
         people.write(person, place, rows)
         _around(place, rng, person, bought, rows)
-        chunk.advocates.append(person)
-    _referrals(place, rng, chunk, rows)
+        known.append(person)
+    _referrals(place, rng, known, buyers, rows)
     for _ in range(int(len(numbers) * WALK_INS)):
         shopping.walk_in(rng, place, rows)
     return chunk
 
 
-def _referrals(place: World, rng: Random, chunk: Chunk, rows: Rows) -> None:
+def _referrals(place: World, rng: Random, known: list[Person], buyers: list[Person], rows: Rows) -> None:
     """Acts for the shop come last, because they may name any customer of the chunk."""
-    for person in chunk.advocates:
-        friend = people.pick(rng, chunk.buyers) if chunk.buyers and person.has("advocate") else None
+    for person in known:
+        friend = people.pick(rng, buyers) if buyers and person.has("advocate") else None
         cases.advocacy(rng, place, person, friend if friend is not person else None, rows)
 
 

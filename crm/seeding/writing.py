@@ -1,14 +1,13 @@
 """Rows on their way into the database: ids from the sequences, lines for COPY."""
 
 from collections.abc import Callable, Iterator
-from io import StringIO
 from typing import Any
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-NULL = r"\N"
-_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+from crm import sql
+
 ID_BLOCK = 10_000
 
 COLUMNS = {
@@ -25,6 +24,7 @@ COLUMNS = {
     "crm_consentevent": "id person_key purpose_id channel action method wording_id source_id actor_id double_opt_in "
     "note occurred_at recorded_at",
     "crm_consenttrace": "event_id address ip user_agent",
+    "crm_consentstate": "customer_id purpose_id channel state since evidence_id",
     "crm_suppression": "address_hash reason created_at",
     "crm_interaction": "id customer_id channel touchpoint occurred_at note rating staff_id source_id created_at",
     "crm_interactionemotion": "interaction_id slot emotion origin",
@@ -50,26 +50,20 @@ class Rows:
     def add(self, table: str, *values: Any) -> None:
         self.lines[table].append("\t".join(map(_field, values)) + "\n")
 
-    def copy(self, cursor: CursorWrapper) -> None:
-        """Write all rows and forget them. Foreign keys are checked at the end of the transaction."""
+    def copy(self, cursor: CursorWrapper) -> dict[str, int]:
+        """Write all rows; returns how many by table. Foreign keys are checked at the end of the transaction."""
         for address_hash, since in self.silenced.items():
             self.add("crm_suppression", address_hash, "objected", since)
-        self.silenced.clear()
         for table, lines in self.lines.items():
-            if lines:
-                columns = ", ".join(COLUMNS[table].split())
-                cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN", StringIO("".join(lines)))  # type: ignore[attr-defined]
-                lines.clear()
-
-    def __len__(self) -> int:
-        return sum(map(len, self.lines.values()))
+            sql.copy(cursor, table, ", ".join(COLUMNS[table].split()), lines)
+        return {table: len(lines) for table, lines in self.lines.items()}
 
 
 def _field(value: Any) -> str:
     if value is None:
-        return NULL
+        return sql.NULL
     if type(value) is str:
-        return value.translate(_ESCAPES)
+        return value if value.isprintable() and "\\" not in value else sql.escaped(value)
     if type(value) is bool:
         return "t" if value else "f"
     return str(value)
