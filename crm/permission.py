@@ -12,7 +12,6 @@ from typing import Any
 
 from django.db import connection
 from django.utils.functional import Promise
-from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from crm import keyed
@@ -24,22 +23,24 @@ CAP_DAYS = 14
 SIMILAR_GOODS = ("newsletter", "survey", "win_back")
 CONTACT_KIND = {"email": "email", "phone": "phone", "message": "phone", "post": "post"}
 
+# The database's clock, unless the caller asks about another moment.
+_AT = "coalesce(%(gate_at)s::timestamptz, now())"
 _EXISTING_CUSTOMER = """(
     %(gate_channel)s = 'email' AND %(gate_notice)s AND %(gate_purpose)s = ANY(%(gate_similar)s)
     AND point.notice_version <> ''
     AND EXISTS (SELECT FROM crm_purchase bought WHERE bought.id = point.purchase_id AND bought.status <> 'cancelled'))"""
 _SILENCED = """EXISTS (
     SELECT FROM crm_suppression silenced WHERE silenced.lifted_at IS NULL AND silenced.address_hash = {hash})"""
-_OPEN_COMPLAINT = """(
+_OPEN_COMPLAINT = f"""(
     EXISTS (SELECT FROM crm_hold hold WHERE hold.customer_id = customer.id AND hold.lifted_at IS NULL
-            AND (hold.until IS NULL OR hold.until > %(gate_at)s))
+            AND (hold.until IS NULL OR hold.until > {_AT}))
     OR EXISTS (SELECT FROM crm_complaint complaint
                WHERE complaint.customer_id = customer.id AND complaint.state <> 'closed'))"""
 _CAPPED = f"""(
     SELECT count(*) FROM crm_maillog mailed WHERE mailed.customer_id = customer.id
     AND mailed.message_class = 'advertising'
-    AND mailed.at > %(gate_at)s - interval '{CAP_DAYS} days' AND mailed.at <= %(gate_at)s) >= %(gate_cap)s"""
-_LOCAL = "(%(gate_at)s AT TIME ZONE {zone})"
+    AND mailed.at > {_AT} - interval '{CAP_DAYS} days' AND mailed.at <= {_AT}) >= %(gate_cap)s"""
+_LOCAL = f"({_AT} AT TIME ZONE place.zone)"
 _ZONE = """CASE WHEN customer.time_zone IN ('', %(gate_zone)s) THEN %(gate_zone)s
     ELSE public.f_zone(customer.time_zone, %(gate_zone)s) END"""
 
@@ -154,16 +155,15 @@ def verdicts(asked: str, *, timely: bool = True) -> str:
 
 def _quiet() -> str:
     """Whether it is quiet time where the customer lives, and when that ends. Equal limits mean no quiet time."""
-    local = _LOCAL.format(zone="place.zone")
     return f"""
       CROSS JOIN LATERAL (SELECT {_ZONE} AS zone) place
       CROSS JOIN LATERAL (
         SELECT CASE WHEN %(gate_from)s::time < %(gate_until)s::time
-                 THEN {local}::time >= %(gate_from)s::time AND {local}::time < %(gate_until)s::time
+                 THEN {_LOCAL}::time >= %(gate_from)s::time AND {_LOCAL}::time < %(gate_until)s::time
                  ELSE %(gate_from)s::time <> %(gate_until)s::time
-                   AND ({local}::time >= %(gate_from)s::time OR {local}::time < %(gate_until)s::time) END AS now,
-               (date_trunc('day', {local}) + %(gate_until)s::time
-                + CASE WHEN {local}::time >= %(gate_until)s::time THEN interval '1 day' ELSE interval '0' END
+                   AND ({_LOCAL}::time >= %(gate_from)s::time OR {_LOCAL}::time < %(gate_until)s::time) END AS now,
+               (date_trunc('day', {_LOCAL}) + %(gate_until)s::time
+                + CASE WHEN {_LOCAL}::time >= %(gate_until)s::time THEN interval '1 day' ELSE interval '0' END
                ) AT TIME ZONE place.zone AS later
       ) quiet"""
 
@@ -189,7 +189,7 @@ def parameters(
         "gate_kind": CONTACT_KIND[channel],
         "gate_notice": notice,
         "gate_similar": list(SIMILAR_GOODS),
-        "gate_at": at or now(),
+        "gate_at": at,
         "gate_cap": shop.mails_per_fortnight,
         "gate_zone": shop.time_zone,
         "gate_from": shop.quiet_from,

@@ -1,0 +1,159 @@
+"""Make the mail of one delivery: the same bytes on every attempt."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from email.headerregistry import Address as MailAddress
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.db import connection
+from django.utils import formats, translation
+
+from campaigns import rendering, transport
+from campaigns.models import TemplateVersion
+from crm import links, permission, salutation
+from crm.models import Shop
+
+UNSUBSCRIBE = "unsubscribe"
+
+
+@dataclass(frozen=True)
+class Order:
+    """A claimed delivery with all that its mail needs. `ground`: why it may be sent, as the gate saw it on loading."""
+
+    id: UUID
+    customer_id: int
+    version_id: int
+    recipe: str
+    message_class: str
+    purpose: str
+    planned_at: datetime
+    person_key: UUID
+    language: str
+    who: salutation.Address
+    address: str
+    ground: str
+    purchase: Mapping[str, Any]
+
+
+LOAD = """
+SELECT delivery.id, delivery.customer_id, delivery.template_version_id, delivery.recipe, delivery.message_class,
+  delivery.purpose, delivery.planned_at, customer.person_key, customer.language, customer.kind, customer.salutation,
+  customer.title, customer.given_name, customer.family_name, customer.company_name, verdict.address, verdict.code,
+  purchase.external_id, purchase.ordered_on, purchase.place
+FROM campaigns_delivery delivery
+JOIN crm_customer customer ON customer.id = delivery.customer_id
+JOIN ({verdicts}) verdict ON verdict.customer_id = delivery.customer_id
+LEFT JOIN crm_event event ON event.id = delivery.event_id
+LEFT JOIN crm_purchase purchase ON purchase.id = event.purchase_id
+WHERE delivery.id = ANY(%(ids)s::uuid[])
+"""
+
+
+def load(ids: Sequence[UUID], message_class: str, purpose: str, shop: Shop) -> dict[UUID, Order]:
+    """What the mails of these deliveries need, in one statement; all are of one class and purpose."""
+    asked = "(SELECT DISTINCT customer_id FROM campaigns_delivery WHERE id = ANY(%(ids)s::uuid[]))"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            LOAD.format(verdicts=permission.verdicts(asked, timely=False)),
+            permission.parameters(message_class, purpose, shop=shop) | {"ids": list(map(str, ids))},
+        )
+        return {row[0]: _order(row) for row in cursor.fetchall()}
+
+
+def _order(row: Sequence[Any]) -> Order:
+    purchase = {"number": row[17], "day": row[18], "place": row[19]} if row[17] is not None else {}
+    return Order(*row[:9], salutation.Address(*row[9:15]), row[15] or "", row[16], purchase)
+
+
+def compose(order: Order, shop: Shop, version: TemplateVersion) -> EmailMultiAlternatives:
+    """The finished mail. Raises RenderError if the text cannot be filled in, ValueError for an impossible address."""
+    language = rendering.language_for(version, order.language, shop.language)
+    url = unsubscribe_url(order.person_key, order.purpose)
+    text = rendering.compiled_once(version, language, order.message_class)
+    content = text.fill(values(order, shop, language) | {"unsubscribe_url": url})
+    transport.bare(order.address)
+    message = StableMessage(
+        content.subject,
+        content.text,
+        str(_mail_address(shop.sender_name or shop.name, shop.sender_email)),
+        [order.address],
+        reply_to=[shop.reply_to] if shop.reply_to else None,
+        headers=_headers(order, url),
+    )
+    message.attach_alternative(content.html, "text/html")
+    message.boundary = f"=_{order.id.hex}"
+    message.metadata = {"d": str(order.id)}
+    return message
+
+
+def _headers(order: Order, url: str) -> dict[str, str]:
+    headers = {
+        "Message-ID": message_id(order.id),
+        "X-Delivery-ID": str(order.id),
+        "Date": format_datetime(order.planned_at),
+    }
+    if order.message_class != "transactional":
+        headers["List-Unsubscribe"] = f"<{url}>"
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return headers
+
+
+class StableMessage(EmailMultiAlternatives):
+    """A mail whose parts are divided by a line that does not change from one attempt to the next."""
+
+    boundary = ""
+    metadata: Mapping[str, str]
+
+    def message(self, **more: Any) -> Any:
+        made = super().message(**more)
+        if made.is_multipart():
+            made.set_boundary(self.boundary)
+        return made
+
+
+def _mail_address(name: str, address: str) -> MailAddress:
+    return MailAddress(" ".join(rendering.cleaned(name).split()), addr_spec=address)
+
+
+def message_id(delivery_id: UUID) -> str:
+    return f"<{delivery_id}@{urlsplit(settings.PUBLIC_BASE_URL).hostname}>"
+
+
+def unsubscribe_url(person_key: UUID, purpose: str) -> str:
+    return f"{settings.PUBLIC_BASE_URL}/u/{links.sign(UNSUBSCRIBE, person_key, purpose)}/"
+
+
+def values(order: Order, shop: Shop, language: str) -> dict[str, str]:
+    """What a text may use, as plain texts in the customer's language."""
+    who = order.who
+    common = {
+        "opening": salutation.opening(who, language),
+        "title": who.title,
+        "given_name": who.given_name,
+        "family_name": who.family_name,
+        "company_name": who.company_name,
+        "name": salutation.person_name(who) or who.company_name,
+        "shop_name": shop.name,
+        "sender_name": shop.sender_name or shop.name,
+        "imprint": shop.imprint,
+        "ground": order.ground,
+    }
+    if order.purchase:
+        common |= {
+            "purchase_number": order.purchase["number"],
+            "purchase_date": day_text(order.purchase["day"], language),
+            "place": order.purchase["place"],
+        }
+    return common
+
+
+def day_text(day: date, language: str) -> str:
+    """A day as it is written out in a language, such as "2. November 2026"."""
+    with translation.override(language):
+        return formats.date_format(day, "DATE_FORMAT")

@@ -1,0 +1,41 @@
+"""A thank-you after a live purchase."""
+
+from django.utils.translation import gettext_lazy as _
+
+from campaigns.recipe import Moment, Occasion, Query, Recipe
+from campaigns.recipes.thank_you.texts import BLOCKS, SUBJECT
+
+AUDIENCE = """
+SELECT purchase.customer_id,
+       'thanks:' || purchase.source_id || ':' || purchase.external_id AS dedupe_key,
+       'purchase:' || purchase.id AS cause, event.id AS event_id,
+       now() AS not_before, now() + interval '3 days' AS not_after
+FROM crm_event event
+JOIN crm_purchase purchase ON purchase.id = event.purchase_id
+JOIN crm_customer customer ON customer.id = purchase.customer_id
+WHERE event.id = ANY(%(audience_events)s) AND NOT customer.is_test
+  AND purchase.status IN ('placed', 'paid', 'completed') AND purchase.net > 0
+"""
+
+
+def audience(moment: Moment) -> Query:
+    """Who bought something that still stands. A thank-you that comes days late is none, so it ends after three."""
+    return AUDIENCE, {"audience_events": list(moment.event_ids)}
+
+
+RECIPE = Recipe(
+    code="thank_you",
+    label=_("Thank-you after a purchase"),
+    description=_("Thanks for each purchase as soon as it arrives, without advertising anything."),
+    occasion=Occasion.EVENT,
+    event_kind="purchase.created",
+    audience=audience,
+    # Relationship care counts as advertising (BGH VI ZR 225/17), so it needs a permission.
+    message_class="advertising",
+    purpose="newsletter",
+    subject=SUBJECT,
+    blocks=BLOCKS,
+    values={"purchase_number": "10023", "purchase_date": "2026-11-02", "place": "Laden Ost"},
+    priority=40,
+    on_by_default=True,
+)

@@ -1,0 +1,118 @@
+"""What happened to the mails whose sender fell silent, and to rows that nobody works on any more.
+
+- A claim that ran out goes back into the queue; after three crashes of its own it is set aside.
+- A row that stayed `sending` past lease and grace is `unknown`: the mail may have gone out.
+- Evidence (a relay's receipt) makes it `sent`. That no receipt came counts as "not sent" only where receipts were
+  provably alive: every mail sent later on that transport has its own, and there are at least 20. Otherwise advertising
+  stays `unknown` and is never sent again by itself; a transactional mail is sent again, for twice is better than never.
+"""
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from campaigns.models import Delivery, Receipt
+from campaigns.sending import CRASHES_ALLOWED, change, fetch, mark_undeliverable
+from crm.models import ContactPoint
+
+WATERMARK = 20
+ARRIVED = {"delivered", "sent", "accepted", "deferred"}
+BOUNCED = {"bounced", "failed", "rejected"}
+
+REAP = """
+UPDATE campaigns_delivery SET
+  state = CASE WHEN attempts > %(allowed)s THEN 'quarantined' ELSE 'planned' END,
+  reason = CASE WHEN attempts > %(allowed)s THEN 'crashed_3_times' ELSE '' END,
+  settled_at = CASE WHEN attempts > %(allowed)s THEN now() END, token = NULL, lease_until = NULL
+WHERE id IN (SELECT id FROM campaigns_delivery WHERE state = 'claimed' AND lease_until < now()
+             FOR UPDATE SKIP LOCKED) AND state = 'claimed'
+"""
+WONDER = """
+UPDATE campaigns_delivery SET state = 'unknown', reason = 'no_answer'
+WHERE id IN (SELECT id FROM campaigns_delivery WHERE state = 'sending' AND lease_until < now() - %(grace)s
+             FOR UPDATE SKIP LOCKED) AND state = 'sending'
+"""
+EXPIRE = """
+UPDATE campaigns_delivery SET state = 'suppressed', reason = 'expired', settled_at = now()
+WHERE id IN (SELECT id FROM campaigns_delivery WHERE state = 'planned' AND not_after <= now()
+             FOR UPDATE SKIP LOCKED) AND state = 'planned'
+"""
+APPLY_RECEIPTS = """
+UPDATE campaigns_delivery SET state = 'sent', reason = CASE WHEN reason = 'no_answer' THEN '' ELSE reason END,
+  settled_at = now(), token = NULL, lease_until = NULL
+WHERE state IN ('unknown', 'sending') AND id = ANY(%(ids)s::uuid[])
+"""
+LATE_RECEIPTS = """
+SELECT delivery.id FROM campaigns_delivery delivery
+WHERE delivery.state = 'unknown' AND EXISTS (SELECT FROM campaigns_receipt WHERE delivery_id = delivery.id)
+"""
+PROVABLY_NOT_SENT = """
+UPDATE campaigns_delivery lost SET state = 'planned', reason = '', token = NULL, lease_until = NULL
+WHERE lost.state = 'unknown' AND lost.lease_until < now() - %(grace)s
+  AND NOT EXISTS (SELECT FROM campaigns_receipt WHERE delivery_id = lost.id)
+  AND (lost.message_class = 'transactional' OR (
+    SELECT count(*) >= %(watermark)s AND count(*) = count(receipt.delivery_id) FROM (
+      SELECT later.id FROM campaigns_delivery later
+      WHERE later.state = 'sent' AND later.transport = lost.transport AND later.sending_at > lost.sending_at
+      ORDER BY later.sending_at LIMIT 1000
+    ) later
+    LEFT JOIN LATERAL (SELECT delivery_id FROM campaigns_receipt WHERE delivery_id = later.id LIMIT 1) receipt ON true
+  ))
+"""
+
+
+def reap() -> dict[str, int]:
+    """Put rows whose lease ran out where they belong. Returns how many were moved, by kind."""
+    grace = {"grace": timedelta(seconds=settings.SEND_GRACE_S)}
+    return {
+        "claimed": change(REAP, {"allowed": CRASHES_ALLOWED}),
+        "unknown": change(WONDER, grace),
+        "expired": change(EXPIRE, None),
+    }
+
+
+def resolve() -> dict[str, int]:
+    """Reap, then rule on the unknown rows by what is known now. Returns how many were moved, by kind."""
+    moved = reap()
+    late = [row[0] for row in fetch(LATE_RECEIPTS, None)]
+    moved["evidence"] = change(APPLY_RECEIPTS, {"ids": late}) if late else 0
+    moved["again"] = change(
+        PROVABLY_NOT_SENT, {"grace": timedelta(seconds=settings.SEND_GRACE_S), "watermark": WATERMARK}
+    )
+    return moved
+
+
+@transaction.atomic
+def take_receipts(receipts: list[Receipt]) -> int:
+    """Keep what a relay reported and draw the conclusions. Returns how many reports are new. Safe to repeat.
+
+    A receipt can only settle a mail as sent or silence a mailbox that does not exist; it never makes a mail go.
+    """
+    before = {(found.delivery_id, found.status) for found in _known(receipts)}
+    Receipt.objects.bulk_create(receipts, ignore_conflicts=True)
+    change(APPLY_RECEIPTS, {"ids": [str(receipt.delivery_id) for receipt in receipts]})
+    for delivery_id in [receipt.delivery_id for receipt in receipts if receipt.status == "bounced"]:
+        _bounced(delivery_id)
+    return len({(receipt.delivery_id, receipt.status) for receipt in receipts} - before)
+
+
+def _known(receipts: list[Receipt]) -> list[Receipt]:
+    return list(Receipt.objects.filter(delivery_id__in=[receipt.delivery_id for receipt in receipts]))
+
+
+def _bounced(delivery_id: UUID) -> None:
+    """The mail came back for good: its address, if it is still the customer's, gets no more."""
+    delivery = Delivery.objects.filter(pk=delivery_id).first()
+    point = delivery and ContactPoint.objects.filter(
+        customer_id=delivery.customer_id, kind="email", is_primary=True
+    ).first()
+    if delivery and point and _hash_of(point) == delivery.email_hash:
+        mark_undeliverable(delivery.customer_id, point.value)
+
+
+def _hash_of(point: ContactPoint) -> str:
+    from crm import keyed
+
+    return keyed.address_hash(point.normal)

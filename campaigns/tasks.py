@@ -1,0 +1,38 @@
+"""Celery's way to do what the sender does by itself: wake-ups without data, each safe to repeat and to lose."""
+
+import os
+import socket
+
+from celery import shared_task
+from django.db import close_old_connections
+
+from campaigns import planning, resolving
+from campaigns.sending import Sender, beat
+
+SLICE_S = 20
+_senders: dict[int, Sender] = {}
+
+
+@shared_task
+def plan_due() -> int:
+    """Plan what happened and what the calendar brings. Returns how many events were taken."""
+    return planning.plan_due()
+
+
+@shared_task
+def send_due() -> int:
+    """Send for up to 20 s. Returns how many rows were taken up."""
+    close_old_connections()
+    # A worker's processes are forked: each keeps a mail connection of its own.
+    sender = _senders.setdefault(os.getpid(), Sender(f"worker@{socket.gethostname()}:{os.getpid()}"))
+    planning.plan_due()
+    beat(sender.name, sender.sent)
+    handled = sender.work(SLICE_S)
+    beat(sender.name, sender.sent)
+    return handled
+
+
+@shared_task
+def resolve_unknown() -> dict[str, int]:
+    """Put stuck rows where they belong. Returns how many were moved, by kind."""
+    return resolving.resolve()
