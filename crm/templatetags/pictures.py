@@ -175,9 +175,7 @@ def bond_picture(
         "description": _bond_description(drawn),
         "bond": display.number(bond),
         "lock_in": display.number(lock_in),
-        "parts": (display.number(max(lock_parts)), display.number(drawn.lock_in - max(lock_parts)))
-        if others
-        else None,
+        "parts": (display.number(max(lock_parts)), display.number(drawn.lock_in - max(lock_parts))) if others else None,
     }
 
 

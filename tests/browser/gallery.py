@@ -56,7 +56,9 @@ def context() -> dict[str, object]:
             ("Maximilian Freiherr von und zu Aufseß-Donaudampfschifffahrt", 5, "Botschafter", Decimal("12"), None),
             ("Ólafur Brandt", 0, "Interessent", None, None),
         ],
-        "parts": [(name, value, f"s{n}") for n, (name, value) in enumerate(zip(STAGES, [845, 1742, 968, 824, 349, 84]))],
+        "parts": [
+            (name, value, f"s{n}") for n, (name, value) in enumerate(zip(STAGES, [845, 1742, 968, 824, 349, 84]))
+        ],
         "none": [(name, 0, f"s{n}") for n, name in enumerate(STAGES)],
         "segments": [("shop", "Laden"), ("phone", "Telefon"), ("mail", "Mail")],
         "bolts": [36, 4],

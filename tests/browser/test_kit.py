@@ -1,10 +1,20 @@
 """The design kit in a browser: readable for everybody, in both languages and themes, on any screen."""
 
+import time
+
 import pytest
 from django.conf import settings as django_settings
 
-SCREENS = [(lang, theme, width) for lang in ("de", "en") for theme in ("light", "dark") for width in (1440, 390)]
-SCREENS += [("de", "light", 320), ("en", "dark", 768), ("de", "light", 1100)]
+SCREENS = [
+    ("de", "light", 1440),
+    ("en", "dark", 1440),
+    ("en", "light", 390),
+    ("de", "dark", 390),
+    ("de", "light", 320),
+    ("en", "dark", 768),
+    ("de", "light", 1100),
+]
+PASSWORD = "vier rote Kaffeemühlen"
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +104,7 @@ def test_a_wrong_password_says_so_beside_the_form(open_page, axe, screenshot):
     page = open_page("/account/login/")
     page.locator("input[name=login]").fill("nobody")
     page.locator("input[name=password]").fill("wrong")
-    page.get_by_role("button", name="Sign in", exact=True).or_(page.get_by_role("button", name="Anmelden")).first.click()
+    page.locator("main button[type=submit].btn-primary").click()
     assert page.get_by_role("alert").is_visible()
     screenshot(page, "login-wrong")
     assert axe(page) == []
@@ -110,6 +120,59 @@ def test_the_account_pages_wear_the_look(page_as, axe, overflow, screenshot, pat
     assert page.locator(".sk-sheet").count() >= 1
     assert axe(page) == []
     assert overflow(page) == []
+
+
+def sign_in(page, username):
+    page.locator("input[name=login]").fill(username)
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.locator("main button[type=submit].btn-primary").click()
+
+
+def test_the_second_factor_is_set_up_and_asked_for(open_page, live_server, axe, screenshot, problems):
+    from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+
+    from tests.factories import UserFactory
+
+    user = UserFactory(first_name="Mirjam", last_name="Kästner", language="de")
+    user.set_password(PASSWORD)
+    user.save()
+
+    def code(secret):
+        return format_hotp_value(hotp_value(secret, int(time.time()) // 30))
+
+    page = open_page("/account/login/")
+    sign_in(page, user.username)
+    page.goto(live_server.url + "/account/2fa/totp/activate/")
+    page.locator("input[name=password]").fill(PASSWORD)  # asked again before what guards the account
+    page.locator("main .btn-primary").click()
+    secret = page.locator("#authenticator_secret").input_value()
+    screenshot(page, "mfa-activate")
+    assert axe(page) == []
+    page.locator("input[name=code]").fill(code(secret))
+    page.locator("main .btn-primary").click()
+    screenshot(page, "mfa-codes")
+    assert axe(page) == []
+    page.goto(live_server.url + "/account/2fa/")
+    screenshot(page, "mfa-active")
+    assert axe(page) == []
+
+    page.locator(".sk-user summary").click()
+    page.locator(".sk-user-panel form[action*=logout] button").click()
+    page.wait_for_url("**/account/login/**")
+    sign_in(page, user.username)
+    page.wait_for_url("**/account/2fa/authenticate/**")
+    screenshot(page, "mfa-authenticate")
+    assert axe(page) == []
+
+
+def test_what_people_are_called_cannot_become_markup(page_as):
+    from crm.models import User
+
+    page = page_as("support", "/gallery/")
+    User.objects.update(first_name="<img src=x onerror=alert(1)>", last_name='"quoted"')
+    page.reload()
+    assert page.locator("img").count() == 0
+    assert "<img src=x onerror=alert(1)>" in page.locator(".sk-user-panel b").first.text_content()
 
 
 @pytest.mark.parametrize(("path", "number"), [("/nothing-here", "404"), ("/gallery/broken", "500")])

@@ -70,6 +70,4 @@ def test_the_filters_write_a_dashed_word_for_what_is_unknown():
     page = Template("{% load kit %}{{ none|money:'EUR' }}|{{ zero|number }}|{{ none|or_unknown:'never asked' }}")
     with translation.override("en"):
         shown = page.render(Context({"none": None, "zero": 0}))
-    assert shown == (
-        '<span class="sk-unknown">unknown</span>|0|<span class="sk-unknown">never asked</span>'
-    )
+    assert shown == ('<span class="sk-unknown">unknown</span>|0|<span class="sk-unknown">never asked</span>')

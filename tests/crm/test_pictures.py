@@ -35,9 +35,7 @@ def test_there_are_always_25_threads(attitude, social, benefits):
 
 def test_an_unknown_bond_has_no_threads_and_no_number():
     with translation.override("en"):
-        shown = Template(
-            "{% load pictures %}{% bond_picture 'Shop' 'Anna' None lock_in=None %}"
-        ).render(Context())
+        shown = Template("{% load pictures %}{% bond_picture 'Shop' 'Anna' None lock_in=None %}").render(Context())
     assert "Bond unknown, lock-in unknown" in shown
     assert "f-berry" not in shown
     assert "t-huge" not in shown
