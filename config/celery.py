@@ -7,7 +7,7 @@ from celery import Celery
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("stammkunde")
-app.config_from_object("django.conf:settings.CELERY")
+app.config_from_object("config.settings:CELERY")
 app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "score-changed": {"task": "loyalty.tasks.score_changed", "schedule": 20},

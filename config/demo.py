@@ -6,6 +6,7 @@ sender, a Celery worker, beat and a mail server running until Ctrl-C or SIGTERM.
 
 import argparse
 import fcntl
+import hashlib
 import os
 import signal
 import socket
@@ -15,115 +16,46 @@ import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, NoReturn
 from uuid import uuid4
 
 from config import embedded
+from config.demo_processes import PROCESSES, Child, DemoError, say, stop
 
-# name -> what to run after the interpreter; the same as the targets of the Makefile
-PROCESSES = {
-    "web": "-m gunicorn --config config/gunicorn.py config.wsgi",
-    "sender": "manage.py sender",
-    "worker": "-m celery --app config worker --concurrency 2 --loglevel WARNING --without-gossip --without-mingle",
-    "beat": "-m celery --app config beat --scheduler celery.beat:Scheduler --loglevel WARNING",
-}
 # Invented people with invented passwords: the demo listens on this machine only.
 LOGINS = {
     "support": ("Mirjam Kästner", "demo-support-kundin"),
     "marketer": ("Jonas Weidlich", "demo-marketer-kampagne"),
     "admin": ("Ruth Amberg", "demo-admin-schluessel"),
 }
-STOP_SECONDS = 8
 READY_SECONDS = 60
-# Ends a child together with this process, should this one be killed. Linux only; elsewhere it does nothing.
-WITH_PARENT = """
-import os, sys
-try:
-    import ctypes
-    ctypes.CDLL(None).prctl(1, 15)
-except (ImportError, AttributeError, OSError):
-    pass
-os.execv(sys.argv[1], sys.argv[1:])
-"""
 
 
-class DemoError(Exception):
-    """The demo cannot go on. The message says why and what to do."""
-
-
-def say(text: str) -> None:
-    print(text, flush=True)
-
-
-@dataclass
-class Child:
-    """One process of the product, started again when it dies; given up when it keeps dying."""
-
-    name: str
-    arguments: list[str]
-    process: subprocess.Popen[bytes] | None = None
-    deaths: list[float] = field(default_factory=list)
-
-    @property
-    def log(self) -> Path:
-        return embedded.DATA / "log" / f"demo-{self.name}.log"
-
-    def start(self) -> None:
-        command = [sys.executable, "-I", "-S", "-c", WITH_PARENT, sys.executable, *self.arguments]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: S603
-                command, cwd=embedded.BASE_DIR, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
-
-    def look_after(self) -> None:
-        """Start the process again if it has ended. Raises DemoError at its third death within a minute."""
-        if self.process is None or self.process.poll() is None:
-            return
-        now = time.monotonic()
-        self.deaths = [*(at for at in self.deaths if now - at < 60), now]
-        if len(self.deaths) >= 3:
-            raise DemoError(f"The {self.name} process keeps ending. {self.log} ends with:\n{self.log_end()}")
-        say(f"The {self.name} process has ended ({self.process.returncode}) and is started again; see {self.log}")
-        self.start()
-
-    def log_end(self) -> str:
-        return "\n".join("    " + line for line in self.log.read_text(errors="replace").splitlines()[-12:])
-
-    def signal(self, number: signal.Signals) -> None:
-        if self.process and self.process.poll() is None:
-            with suppress(ProcessLookupError):
-                # At the end the whole group: gunicorn's and Celery's own children are in it.
-                kill = os.killpg if number == signal.SIGKILL else os.kill
-                kill(self.process.pid, number)
-
-
-def stop(children: list[Child]) -> None:
-    """Ask every child to finish, and end those that have not after STOP_SECONDS."""
-    for child in children:
-        child.signal(signal.SIGTERM)
-    end = time.monotonic() + STOP_SECONDS
-    while any(child.process and child.process.poll() is None for child in children) and time.monotonic() < end:
-        time.sleep(0.05)
-    for child in children:
-        child.signal(signal.SIGKILL)
-        if child.process:
-            child.process.wait()
-
-
-def check_port(port: int) -> None:
-    """Raise DemoError if something listens on the port already."""
+def is_free(port: int) -> bool:
+    """Whether a server of this user may listen on the port. Raises PermissionError for one that is root's."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except PermissionError as error:
-            raise DemoError(f"Port {port} is reserved for root. Choose another: PORT=8000 make demo") from error
-        except OSError as error:
-            free = port + 1 if port < 65535 else 8001
-            raise DemoError(f"Port {port} is taken. Choose another: PORT={free} make demo") from error
+        except PermissionError:
+            raise
+        except OSError:
+            return False
+        return True
+
+
+def check_port(port: int) -> None:
+    """Raise DemoError, with a port that can be had, if this one cannot."""
+    try:
+        if is_free(port):
+            return
+        problem = "taken"
+    except PermissionError:
+        problem = "for root only"
+    other = next(candidate for candidate in range(max(port + 1, 8000), 65536) if is_free(candidate))
+    raise DemoError(f"Port {port} is {problem}. Choose another: PORT={other} make demo")
 
 
 def chosen_port() -> int:
@@ -224,6 +156,46 @@ def prepare(customers: int) -> None:
     call_command("arm_sending", stdout=io.StringIO())
 
 
+def schema_state() -> str:
+    """A digest of all that decides what `migrate` does: migrations, libraries, and the cluster they are applied to."""
+    digest = hashlib.sha256()
+    for file in [*sorted(embedded.BASE_DIR.glob("*/migrations/*.py")), embedded.BASE_DIR / "requirements" / "demo.txt"]:
+        digest.update(file.read_bytes())
+    cluster = embedded.Postgres(embedded.DATA).home / "PG_VERSION"
+    digest.update(str(cluster.stat().st_mtime_ns).encode())
+    return digest.hexdigest()
+
+
+def is_prepared() -> bool:
+    """Whether `prepare` has nothing to do. Asked without Django, whose start costs seconds."""
+    import psycopg2
+
+    postgres = embedded.Postgres(embedded.DATA)
+    try:
+        with postgres.connect("app", embedded.DATABASE) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT (SELECT count(*) FROM crm_user WHERE username = ANY(%s)) = %s AND EXISTS (SELECT FROM crm_customer)"
+                " AND (SELECT armed_for FROM crm_shop) = %s",
+                [list(LOGINS), len(LOGINS), os.environ["DEPLOYMENT_ID"]],
+            )
+            return bool(cursor.fetchone()[0])
+    except psycopg2.Error:
+        return False
+
+
+def bring_up_to_date(customers: int) -> None:
+    """Migrate and prepare, where there is something to do. Raises DemoError if a step fails."""
+    own_server = not os.environ.get("DATABASE_URL")
+    stamp = embedded.DATA / "run" / "demo.migrated"
+    if not (own_server and stamp.exists() and stamp.read_text() == schema_state()):
+        say("Bringing the database up to date …")
+        run("manage.py", "migrate", "--verbosity", "0", DATABASE_ROLE="owner")
+        if own_server:
+            stamp.write_text(schema_state())
+    if not (own_server and is_prepared()):
+        run("-m", "config.demo", "--prepare", "--customers", str(customers))
+
+
 def wait_for_web(port: int, children: list[Child]) -> None:
     """Return when the web server answers. Raises DemoError if it does not within READY_SECONDS."""
     end = time.monotonic() + READY_SECONDS
@@ -270,9 +242,7 @@ def serve(customers: int) -> NoReturn:
     children = [Child(name, arguments.split()) for name, arguments in PROCESSES.items()]
     try:
         os.environ.update(environment(port, mail_port))
-        say("Bringing the database up to date …")
-        run("manage.py", "migrate", "--verbosity", "0", DATABASE_ROLE="owner")
-        run("-m", "config.demo", "--prepare", "--customers", str(customers))
+        bring_up_to_date(customers)
         say(f"Starting {', '.join(PROCESSES)} …")
         for child in children:
             child.start()
