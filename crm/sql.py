@@ -1,0 +1,79 @@
+"""The hand-written statements' common ground: COPY, locks, and what may be tried again."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from io import StringIO
+from random import uniform
+from typing import Any, TypeVar
+
+from django.db import OperationalError, connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+NULL = r"\N"
+# Those of PostgreSQL's errors that another try cures: serialization failure and deadlock.
+PASSING = {"40001", "40P01"}
+TRIES = 6
+SYNC_LOCK = 0x73796E63  # "sync": the first half of the advisory lock, the source's id is the second
+
+_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+Answer = TypeVar("Answer")
+
+
+class Raced(Exception):
+    """Another transaction came between two statements of ours. Begin again: it is committed by now.
+
+    `exclusive` says that the next try must hold the source's lock alone.
+    """
+
+    def __init__(self, exclusive: bool = False) -> None:
+        super().__init__()
+        self.exclusive = exclusive
+
+
+def escaped(text: str) -> str:
+    """A text as a field of COPY's text format."""
+    return text.translate(_ESCAPES)
+
+
+def copy(cursor: CursorWrapper, table: str, columns: str, lines: Iterable[str]) -> None:
+    """COPY lines of tab-separated, escaped fields, each with its line end, into `table`."""
+    cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN", StringIO("".join(lines)))  # type: ignore[attr-defined]
+
+
+def rows(cursor: CursorWrapper, statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[tuple]:
+    cursor.execute(statement, parameters)
+    return cursor.fetchall()
+
+
+def new_ids(cursor: CursorWrapper, table: str, count: int) -> list[int]:
+    """`count` unused ids of a table."""
+    cursor.execute(f"SELECT nextval('{table}_id_seq') FROM generate_series(1, %s)", [count])
+    return [pk for (pk,) in cursor.fetchall()]
+
+
+def lock_source(cursor: CursorWrapper, source_id: int, exclusive: bool) -> None:
+    """Hold the source's sync lock until the transaction ends: shared among batches that only add and change
+    purchases, alone for one with returns, because returns and purchases must see each other."""
+    kind = "" if exclusive else "_shared"
+    cursor.execute(f"SELECT pg_advisory_xact_lock{kind}(%s, %s)", [SYNC_LOCK, source_id % 2**31])
+
+
+def in_transaction(work: Callable[[bool], Answer], exclusive: bool = False) -> Answer:
+    """Run `work(exclusive)` in a transaction, again where another client was in the way.
+
+    Inside a caller's transaction only `Raced` is tried again, on a savepoint; the rest is the caller's to repeat.
+    """
+    nested = connection.in_atomic_block
+    for left in reversed(range(TRIES)):
+        try:
+            with transaction.atomic():
+                return work(exclusive)
+        except Raced as raced:
+            exclusive = exclusive or raced.exclusive
+            if not left:
+                raise
+        except OperationalError as error:
+            if nested or not left or getattr(error.__cause__, "pgcode", "") not in PASSING:
+                raise
+            time.sleep(uniform(0.01, 0.1))  # noqa: S311 - no secret, only to part the contenders
+    raise AssertionError("unreachable")
