@@ -57,7 +57,7 @@ def _alert(world: World, person: Person, day: int, at: str, rows: Rows) -> None:
     person.alerted = person.alerted or not settled
 
 
-def tenth(rng: Random, mean: float, spread: float = 0.9) -> int:
+def tenth(rng: Random, mean: float, spread: float = 0.7) -> int:
     """A whole number from 0 to 10 near `mean`."""
     return min(10, max(0, round(rng.gauss(mean, spread))))
 

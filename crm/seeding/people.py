@@ -80,7 +80,7 @@ def _persona(person: Person) -> None:
 def _company(rng: Random, person: Person) -> None:
     person.company = f"{pick(rng, words.COMPANY_STEMS)} {pick(rng, words.COMPANY_FORMS)}"
     person.attributes = {"Kundengruppe": "Büro"}
-    if rng.random() < 0.6:
+    if person.number % 2 or rng.random() < 0.3:
         _name(rng, person)
 
 
@@ -197,8 +197,7 @@ def write_addresses(rng: Random, person: Person, world: World, sale: tuple[int, 
     if person.mail:
         purchase, notice = (sale[0], "2023-1") if sale else (None, "")
         value = person.mail.capitalize() if rng.random() < 0.05 else person.mail
-        bounced = rng.random()
-        state = "hard_bounced" if bounced < 0.01 else "soft_bounced" if bounced < 0.02 else "usable"
+        state = {26: "hard_bounced", 27: "soft_bounced"}.get(person.number % 97, "usable")
         rows.add("crm_contactpoint", person.id, "email", value, person.mail, state, True, source, purchase, notice,
                  text(sale[1]) if sale else collected)  # fmt: skip
         if rng.random() < 0.02:

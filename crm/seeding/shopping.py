@@ -117,11 +117,8 @@ def _goods(line: Line, quantity: int, world: World) -> str:
     )
 
 
-def bring_back(rng: Random, world: World, person: Person, bought: list[Bought], rows: Rows) -> int:
-    """Some things come back, wholly or in part, with the number of their purchase or without. Returns how many times.
-
-    At most one return a product, and never more of it than its latest purchase held.
-    """
+def bring_back(rng: Random, world: World, person: Person, bought: list[Bought], rows: Rows) -> None:
+    """Some things come back, wholly or in part, with the number of their purchase or without."""
     returned: set[int] = set()
     for at, purchase in enumerate(bought):
         if not purchase.kept or rng.random() > (0.35 if person.has("complaint") and at == len(bought) - 2 else 0.035):
@@ -135,7 +132,6 @@ def bring_back(rng: Random, world: World, person: Person, bought: list[Bought], 
         quantity = line.quantity if rng.random() < 0.55 else 1 + int(rng.random() * line.quantity)
         reference = purchase.external_id if purchase.source == WEB or rng.random() < 0.3 else ""
         give_back(world, person.id, purchase, reference, when, [(line, quantity)], "", rows)
-    return len(returned)
 
 
 def _bought_again(later: list[Bought], article: int, before: int) -> bool:
@@ -143,9 +139,10 @@ def _bought_again(later: list[Bought], article: int, before: int) -> bool:
 
 
 def give_back(world: World, customer: int | None, purchase: Bought, reference: str, when: int,
-              goods: list[tuple[Line, int]], held: str, rows: Rows) -> int:  # fmt: skip
+              goods: list[tuple[Line, int]], held: str, rows: Rows) -> None:  # fmt: skip
     """Write one return. `reference` is the purchase number it names, if any; `held` why it cannot count yet."""
     parent = world.next_id["crm_return"]()
+    rows.returns.append(parent)
     value = sum(quantity * line.cents for line, quantity in goods)
     known = purchase.id if reference == purchase.external_id and held != "unknown_purchase" else None
     rows.add(
@@ -155,7 +152,6 @@ def give_back(world: World, customer: int | None, purchase: Bought, reference: s
     )  # fmt: skip
     for position, (line, quantity) in enumerate(goods, start=1):
         rows.lines["crm_returnline"].append(f"{parent}\t{position}\t{_goods(line, quantity, world)}\n")
-    return parent
 
 
 def walk_in(rng: Random, world: World, rows: Rows) -> None:

@@ -10,6 +10,7 @@ from random import Random
 from django.db import connection, transaction
 from django.utils.timezone import now
 
+from crm import returns
 from crm.models import Customer, Purchase
 from crm.seeding import allowing, cases, feelings, habits, people, shopping, today, world
 from crm.seeding.people import Person
@@ -77,17 +78,17 @@ def _store(chunk: "Chunk", told: Told) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         for table, count in chunk.rows.copy(cursor).items():
             told.rows[table] = told.rows.get(table, 0) + count
-        pass  # returns
+        cursor.execute(returns.STAGING)
+        returns.reallocate(cursor, (), chunk.rows.returns, ())
     told.customers += chunk.customers
 
 
 @dataclass
 class Chunk:
-    """Some customers with all their rows; `returning` are the ids of those who brought something back."""
+    """Some customers with all their rows."""
 
     customers: int
     rows: Rows = field(default_factory=Rows)
-    returning: list[int] = field(default_factory=list)
 
 
 def _make_up(place: World, rng: Random, numbers: range) -> Chunk:
@@ -95,8 +96,7 @@ def _make_up(place: World, rng: Random, numbers: range) -> Chunk:
     rows, known, buyers = chunk.rows, list[Person](), list[Person]()
     for person in _people(place, rng, numbers):
         bought = _history(place, rng, person, rows)
-        if shopping.bring_back(rng, place, person, bought, rows):
-            chunk.returning.append(person.id)
+        shopping.bring_back(rng, place, person, bought, rows)
         if bought and not person.has("test") and not person.has("placeholder"):
             buyers.append(person)
             today.hold_some(place, person, bought, rows)

@@ -45,6 +45,7 @@ class Rows:
 
     def __init__(self) -> None:
         self.lines: dict[str, list[str]] = {table: [] for table in COLUMNS}
+        self.returns: list[int] = []  # to be allocated once their lines are stored
         self.silenced: dict[str, str] = {}  # address hash: since when; two customers may share an address
 
     def add(self, table: str, *values: Any) -> None:
