@@ -1,0 +1,115 @@
+"""The campaigns' part of a customer's page: what was mailed, what was not and why, what comes next."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+
+from campaigns import recipes
+from campaigns.models import Campaign, Delivery
+from campaigns.reasons import ICONS, sentence
+from crm import access, days, permission
+from crm.models import Customer, Shop, User
+from crm.plugins import Panel
+
+SHOWN = 8
+GREETED_AT = time(9)
+
+
+@dataclass(frozen=True)
+class Mail:
+    """One intended mail for a list: when, what, what became of it."""
+
+    name: str
+    at: datetime
+    state: str
+    answer: str
+    icon: str
+    tone: str
+
+
+@dataclass(frozen=True)
+class Coming:
+    """The next greeting: its day (None where the reader may not know the birthday), and whether it may go."""
+
+    name: str
+    day: date | None
+    allowed: bool
+    why: str
+
+
+def panels(customer: Customer, user: User) -> Iterable[Panel]:
+    """Five queries, whatever was mailed."""
+    return [Panel("main", "campaigns/panel_mails.html", context(customer, user))]
+
+
+def context(customer: Customer, user: User) -> dict[str, Any]:
+    return {
+        "mails": mails(customer, SHOWN),
+        "total": Delivery.objects.filter(customer=customer).count(),
+        "coming": birthday_greeting(customer, access.may(user, "pii.view")),
+    }
+
+
+def mails(customer: Customer, limit: int, before: datetime | None = None) -> list[Mail]:
+    """The customer's mails, sent and not, newest first."""
+    rows = Delivery.objects.filter(customer=customer).select_related("campaign").order_by("-planned_at", "-pk")
+    if before is not None:
+        rows = rows.filter(planned_at__lt=before)
+    return [mail_of(row) for row in rows[:limit]]
+
+
+def mail_of(row: Delivery) -> Mail:
+    icon, tone = ICONS[Delivery.State(row.state)]
+    waits = row.state in (Delivery.State.PLANNED, Delivery.State.CLAIMED)
+    at = max(row.not_before, row.planned_at) if waits else row.settled_at or row.sending_at or row.planned_at
+    return Mail(row.campaign.name, at, row.state, _answer(row), icon, tone)
+
+
+def _answer(row: Delivery) -> str:
+    if row.state == Delivery.State.SENT:
+        return _sent(row)
+    why = sentence(row.reason)
+    said = str(Delivery.State(row.state).label)
+    return f"{said}: {why[:1].lower() + why[1:].rstrip('.')}" if why else said
+
+
+def _sent(row: Delivery) -> str:
+    """Sent, and what allowed it."""
+    if row.reason == "consent" and row.evidence:
+        return _("sent: consent %(number)s") % {"number": row.evidence}
+    allowed = {"contract": _("sent: contract"), "existing_customer": _("sent: buyer, § 7(3) UWG")}
+    return allowed.get(row.reason, _("sent"))
+
+
+def birthday_greeting(customer: Customer, sees_birthday: bool) -> Coming | None:
+    """The next birthday greeting as things stand now; None without a birthday."""
+    if not customer.birth_month or not customer.birth_day:
+        return None
+    shop, recipe = Shop.current(), recipes.everything()["birthday"]
+    campaign = recipes.standing_campaign(recipe)
+    zone = ZoneInfo(shop.time_zone)
+    day = next_birthday(customer.birth_month, customer.birth_day, days.today(zone), campaign)
+    shown = day if sees_birthday else None
+    if not campaign.switched_on:
+        return Coming(str(recipe.label), shown, False, _("the greeting is switched off"))
+    at = max(datetime.combine(day, GREETED_AT, zone), now())
+    gate = permission.may_send(customer.pk, recipe.message_class, recipe.purpose, at=at, shop=shop)
+    allowed = gate.allowed or gate.code == "quiet_hours"
+    return Coming(str(recipe.label), shown, allowed, "" if allowed else gate.detail.rstrip("."))
+
+
+def next_birthday(month: int, day: int, today: date, campaign: Campaign) -> date:
+    """The next day, today included, on which somebody born on this day is greeted; 29 February as the campaign says."""
+    for year in (today.year, today.year + 1):
+        try:
+            kept = date(year, month, day)
+        except ValueError:
+            kept = date(year, 3, 1) if campaign.options.get("leap_day") == "01-03" else date(year, 2, 28)
+        if kept >= today:
+            return kept
+    raise AssertionError("one of two years has the day still ahead")

@@ -1,0 +1,65 @@
+"""A mailing to oneself, made exactly as every other mail is, and never to anybody else."""
+
+from uuid import uuid4
+
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+
+from campaigns import composing, recipes, transport
+from campaigns.models import Campaign
+from campaigns.transport import Verdict
+from crm import salutation
+from crm.models import Shop, User
+
+SECONDS = 20.0
+# An invented person with what goes wrong most often: a title, umlauts, a hyphen.
+PERSONA = salutation.Address("person", "ms", "Dr.", "Jördis", "Wüstenhagen-Özdemir")
+
+
+class TestMailError(ValueError):
+    """The test mail did not go; the text says why."""
+
+
+def order_for(campaign: Campaign, address: str, language: str) -> composing.Order:
+    """What the invented person's mail needs, to `address`."""
+    recipe = recipes.everything()[campaign.recipe]
+    return composing.Order(
+        id=uuid4(),
+        customer_id=0,
+        version_id=campaign.template_version_id or 0,
+        recipe=recipe.code,
+        message_class=recipe.message_class,
+        purpose=recipe.purpose,
+        planned_at=now(),
+        person_key=uuid4(),
+        language=language,
+        who=PERSONA,
+        address=address,
+        ground="consent",
+        purchase={},
+    )
+
+
+def send_to_myself(campaign: Campaign, user: User, language: str) -> str:
+    """Send the mailing to the member of staff who asks. Returns the address. Raises TestMailError."""
+    shop, version = Shop.current(), campaign.template_version
+    if not user.email:
+        raise TestMailError(_("Your account has no e-mail address. An administrator can add one."))
+    if version is None:
+        raise TestMailError(_("There is no text yet."))
+    if not shop.sender_email:
+        raise TestMailError(_("The shop has no sender address yet. An administrator can set it in the settings."))
+    try:
+        message = composing.compose(order_for(campaign, user.email, language), shop, version)
+    except ValueError as error:
+        raise TestMailError(str(error)) from error
+    message.subject = _("[Test] %(subject)s") % {"subject": message.subject}
+    carrier = transport.configured()
+    try:
+        outcome = carrier.send(message, SECONDS)
+    finally:
+        carrier.close()
+    if outcome.verdict is not Verdict.SENT:
+        reply = outcome.reply or _("no answer")
+        raise TestMailError(_("The mail server did not take the mail: %(reply)s") % {"reply": reply})
+    return user.email

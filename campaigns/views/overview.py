@@ -1,0 +1,152 @@
+"""All campaigns: the recipes that run by themselves, and the mailings; and all mails of one customer."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from campaigns import drafting, panels, planning, recipes
+from campaigns.models import Campaign, Delivery
+from campaigns.reasons import why_closed
+from campaigns.recipe import Recipe
+from crm.access import requires
+from crm.models import Customer
+
+WINDOW_DAYS = 30
+PAGE = 25
+MAILS_SHOWN = 100
+NOT_SENT = (Delivery.State.SUPPRESSED, Delivery.State.FAILED, Delivery.State.QUARANTINED)
+OPEN = (Delivery.State.PLANNED, Delivery.State.CLAIMED, Delivery.State.SENDING)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many mails went, did not, are still to go, and of how many nobody knows."""
+
+    sent: int = 0
+    left_out: int = 0
+    waiting: int = 0
+    unknown: int = 0
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A recipe with its campaign and its mails of the last 30 days."""
+
+    recipe: Recipe
+    campaign: Campaign
+    tally: Tally
+
+
+@requires("campaigns.view")
+@require_GET
+def campaigns(request: HttpRequest) -> HttpResponse:
+    """Seven queries, however many mailings there are."""
+    everything = recipes.everything()
+    standing = [campaign for campaign in recipes.standing_campaigns() if campaign.recipe in everything]
+    mailings = Campaign.objects.filter(standing=False).select_related("launched_by", "created_by").order_by("-pk")
+    before = request.GET.get("before", "")
+    if before.isdecimal() and len(before) <= 18:
+        mailings = mailings.filter(pk__lt=int(before))
+    rows = list(mailings[: PAGE + 1])
+    shown, more = rows[:PAGE], len(rows) > PAGE
+    recent = tallies([campaign.pk for campaign in standing], since_days=WINDOW_DAYS)
+    whole = tallies([campaign.pk for campaign in shown])
+    return render(
+        request,
+        "campaigns/overview.html",
+        {
+            "standing": [Standing(everything[one.recipe], one, recent[one.pk]) for one in standing],
+            "mailings": [(campaign, whole[campaign.pk]) for campaign in shown],
+            "window": WINDOW_DAYS,
+            "next": f"?before={shown[-1].pk}" if more else "",
+            "newest": not before,
+            "closed": why_closed(),
+        },
+    )
+
+
+def tallies(campaign_ids: Sequence[int], since_days: int | None = None) -> dict[int, Tally]:
+    """The mails of each campaign, in one query."""
+    rows = Delivery.objects.filter(campaign__in=campaign_ids)
+    if since_days is not None:
+        rows = rows.filter(planned_at__gte=now() - timedelta(days=since_days))
+    counts: dict[int, dict[str, int]] = defaultdict(dict)
+    for row in rows.values("campaign_id", "state").annotate(n=Count("pk")).order_by():
+        counts[row["campaign_id"]][row["state"]] = row["n"]
+    return {pk: tally_of(counts[pk]) for pk in campaign_ids}
+
+
+def tally_of(counts: dict[str, int]) -> Tally:
+    return Tally(
+        sent=counts.get(Delivery.State.SENT, 0),
+        left_out=sum(counts.get(state, 0) for state in NOT_SENT),
+        waiting=sum(counts.get(state, 0) for state in OPEN),
+        unknown=counts.get(Delivery.State.UNKNOWN, 0),
+    )
+
+
+@requires("campaigns.manage")
+@require_POST
+def switch(request: HttpRequest, code: str) -> HttpResponse:
+    """Switch a recipe on or off: ?on=1 or 0 in the form."""
+    recipe = recipes.everything().get(code)
+    on = {"1": True, "0": False}.get(request.POST.get("on", ""))
+    if recipe is None or not recipe.standing or on is None:
+        raise Http404
+    planning.switch(recipes.standing_campaign(recipe).pk, on)
+    said = _("“%(name)s” is switched on.") if on else _("“%(name)s” is switched off. What was planned waits.")
+    messages.success(request, said % {"name": recipe.label})
+    return redirect("campaigns")
+
+
+@requires("campaigns.manage")
+@require_POST
+def copy(request: HttpRequest, pk: int) -> HttpResponse:
+    """A copy is a draft: it has no time, and sends nothing until it is launched itself."""
+    campaign = get_object_or_404(Campaign.objects.select_related("template_version"), pk=pk, standing=False)
+    made = drafting.copy(campaign, request.user)  # type: ignore[arg-type]
+    messages.success(request, _("This is the copy, a draft without a time. Nothing is sent before you launch it."))
+    return redirect("mailing", pk=made.pk)
+
+
+@requires("customers.view")
+@require_GET
+def customer_mails(request: HttpRequest, pk: int) -> HttpResponse:
+    """Every mail that was meant for a customer, newest first."""
+    customer = get_object_or_404(Customer, pk=pk, erased_at=None, merged_into=None)
+    before = _instant(request.GET.get("before", ""))
+    rows = Delivery.objects.filter(customer=customer).select_related("campaign").order_by("-planned_at", "-pk")
+    if before is not None:
+        rows = rows.filter(planned_at__lt=before)
+    found: list[Any] = list(rows[: MAILS_SHOWN + 1])
+    more = len(found) > MAILS_SHOWN
+    kept = found[:MAILS_SHOWN]
+    return render(
+        request,
+        "campaigns/customer_mails.html",
+        {
+            "customer": customer,
+            "mails": [panels.mail_of(row) for row in kept],
+            "older": kept[-1].planned_at.isoformat() if more else "",
+        },
+    )
+
+
+def _instant(text: str) -> Any:
+    try:
+        found = parse_datetime(text.replace(" ", "+"))
+    except ValueError:
+        return None
+    return found if found and timezone.is_aware(found) and 1900 < found.year < 2200 else None
