@@ -6,12 +6,10 @@ from decimal import Decimal
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import get_resolver, path
+from django.urls import path
 
 from config.urls import urlpatterns as product
-from crm import plugins
 from crm.access import public
-from crm.context import NAV
 
 STAGES = ["Interessent", "Erstkunde", "Wiederkäufer", "Stammkunde", "Loyaler Kunde", "Botschafter"]
 
@@ -76,16 +74,8 @@ def broken(request: HttpRequest) -> HttpResponse:
     raise RuntimeError("provoked by a test")
 
 
-def unbuilt() -> list[str]:
-    """Names the frame links to that this installation has no page for."""
-    known = set(get_resolver("config.urls").reverse_dict)
-    frame = [*NAV, *plugins.collect(lambda plugin: plugin.nav)]
-    return [entry.url_name for entry in frame if entry.url_name not in known]
-
-
 urlpatterns = [
     *product,
     path("gallery/", gallery, name="gallery"),
     path("gallery/broken", broken),
-    *(path(f"gallery/{name}", gallery, name=name) for name in unbuilt()),
 ]
