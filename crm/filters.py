@@ -8,9 +8,8 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from crm import plugins
+from crm.forms import styled
 from crm.models import Channel, Complaint, ConsentState, ContactPoint, Customer, Purpose, User
-
-WIDGET_CLASS = {"select": "form-select", "checkbox": "form-check-input"}
 
 
 def staff_choices() -> list[tuple[str, str]]:
@@ -79,10 +78,7 @@ def customer_filter(query: Any, customers: QuerySet[Customer]) -> django_filters
     added = {name: one for plugin in plugins.registered() for name, one in plugin.filters().items()}
     complete = type("CompleteCustomerFilter", (CustomerFilter,), added)
     bound = complete(query, queryset=customers)
-    for field in bound.form.fields.values():
-        shape = getattr(field.widget, "input_type", "")
-        field.widget.attrs.setdefault("class", WIDGET_CLASS.get(shape, "form-control"))
-        field.widget.attrs.setdefault("autocomplete", "off")
+    styled(bound.form)
     bound.form.order_fields([*added, *CustomerFilter.base_filters])
     return bound
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm import emotions
 from crm.contacts import MOST_EMOTIONS
+from crm.forms import Styled, styled
 from crm.models import Complaint, Interaction, InteractionEmotion, User
 from crm.models.contact import Touchpoint
 from crm.plugins import BarrierSignal
@@ -20,7 +21,7 @@ LONGEST_NOTE = 5000
 ANSWER_DAYS = 2
 
 
-class ContactForm(forms.Form):
+class ContactForm(Styled, forms.Form):
     """A contact just now: where, what was said, up to three emotions and who says so."""
 
     channel = forms.ChoiceField(label=_("Channel"), choices=Interaction.Channel, initial=Interaction.Channel.PHONE)
@@ -72,7 +73,7 @@ class DueField(forms.DateField):
         return timezone.make_aware(datetime.combine(day, time(18))) if day else None
 
 
-class CaseForm(forms.Form):
+class CaseForm(Styled, forms.Form):
     """What a case is and who has it."""
 
     severity = forms.ChoiceField(label=_("Severity"), choices=Complaint.Severity, initial=Complaint.Severity.MEDIUM)
@@ -109,7 +110,7 @@ class ComplaintForm(CaseForm):
         return due
 
 
-class AnswerForm(forms.Form):
+class AnswerForm(Styled, forms.Form):
     """What the customer was told."""
 
     channel = forms.ChoiceField(label=_("Channel"), choices=Interaction.Channel, initial=Interaction.Channel.PHONE)
@@ -118,7 +119,7 @@ class AnswerForm(forms.Form):
     )
 
 
-class CloseForm(forms.Form):
+class CloseForm(Styled, forms.Form):
     resolution = forms.CharField(
         label=_("What was done"),
         max_length=LONGEST_NOTE,
@@ -141,6 +142,7 @@ class BarrierForm(forms.Form):
         self.fields["valid_until"] = DueField(
             label=_("Valid until"), required=False, help_text=_("Empty: until it is recorded anew.")
         )
+        styled(self)
 
     def field_for(self, signal: BarrierSignal, currency: str) -> forms.Field:
         if signal.unit == "flag":

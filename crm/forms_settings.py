@@ -8,10 +8,11 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from crm.forms import Styled
 from crm.models import Purchase, Return, Shop
 
 
-class ShopForm(forms.ModelForm):
+class ShopForm(Styled, forms.ModelForm):
     """Zone and currency are fixed once there are purchases: their days and amounts are stored in them."""
 
     time_zone = forms.ChoiceField(

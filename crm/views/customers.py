@@ -52,7 +52,7 @@ def list_context(request: HttpRequest) -> dict[str, Any]:
     return {
         "q": text,
         "filter": filters,
-        "narrowed": bool(text.strip() or chosen),
+        "chosen": chosen,
         "columns": columns(),
         "page": page,
         "total": total,

@@ -35,10 +35,13 @@ from crm.models import (
     Purchase,
     Purpose,
 )
+from crm.salutation import address_of, opening
 
 NEXT_TO_HAND = (
     "pleased", "trusting", "valued", "interested", "irritated", "disappointed", "stressed", "hurried",
 )  # fmt: skip
+# Permissions to look closer, not to write.
+NO_MAIL = {"tracking", "profiling"}
 VALID = Q(status__in=[Purchase.Status.PAID, Purchase.Status.COMPLETED], net__gt=0)
 
 
@@ -67,8 +70,10 @@ def profile(request: HttpRequest, customer: Customer, forms: dict[str, Form], st
     signals = [plugins.BarrierSignal(*signal) for signal in plugins.collect(lambda plugin: plugin.barrier_signals())]
     currency = request.shop.currency  # type: ignore[attr-defined]
     contact = forms.get("contact") or ContactForm()
+    language = customer.language or request.shop.language  # type: ignore[attr-defined]
     context = {
         "customer": customer,
+        "salutation": opening(address_of(customer), language),
         "panels": panels(request, customer),
         "open_complaints": customer.complaints.exclude(state=Complaint.State.CLOSED).select_related("owner"),
         "alerts": customer.holds.filter(reason=Hold.Reason.ALERT, lifted_at=None),
@@ -130,7 +135,7 @@ def panels(request: HttpRequest, customer: Customer) -> dict[str, list[SafeStrin
 
 
 def contact_points(customer: Customer, sees_contacts: bool) -> list[dict[str, Any]]:
-    points = customer.contact_points.order_by("kind", "-is_primary", "pk")
+    points = customer.contact_points.order_by("-kind", "-is_primary", "pk")
     return [
         {"point": point, "shown": point.value if sees_contacts else masked(point.kind, point.value)} for point in points
     ]
@@ -166,7 +171,7 @@ def consents(customer: Customer) -> list[dict[str, Any]]:
         {
             "label": purpose_label(purposes[code]),
             "channel": Channel(channel),
-            "is_email": channel == Channel.EMAIL,
+            "is_mail": channel == Channel.EMAIL and code not in NO_MAIL,
             "state": states.get((code, channel)),
             "answer": _answer(states.get((code, channel))),
         }
