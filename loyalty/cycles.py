@@ -19,7 +19,7 @@ GROUP BY 1, 2"""
 
 # Gap / E, E from the gaps before it only, in hundredths. Every `every`-th customer: percentiles need no more.
 RATIOS = """
-SELECT floor(least(gap / greatest(%(least_interval_days)s, (%(prior_intervals)s * cycle + earlier - first_order_on)
+SELECT floor(least(gap / greatest(%(least_interval_days)s, (%(prior_intervals)s * cycle + (earlier - first_order_on))
   / (%(prior_intervals)s + nth - 1)), 1000) * 100)::int AS ratio, count(*) AS n
 FROM (SELECT m.first_order_on, coalesce(c.days, %(shop_days)s) AS cycle, g.earlier, g.later - g.earlier AS gap, g.nth
   FROM {table} m

@@ -12,7 +12,6 @@ OF_CUSTOMERS = "SELECT FROM crm_purchase p WHERE p.customer_id IS NOT NULL AND p
 KINDS = {
     "purchases": f"EXISTS ({OF_CUSTOMERS} {{only}})",
     "places": f"EXISTS ({OF_CUSTOMERS} AND p.place <> '' {{only}})",
-    "categories": "EXISTS (SELECT FROM crm_category)",
     "interactions": "EXISTS (SELECT FROM crm_interaction WHERE occurred_at <= %(moment)s)",
     "participations": "EXISTS (SELECT FROM crm_participation WHERE occurred_at <= %(moment)s)",
     "referrals": "EXISTS (SELECT FROM crm_advocacyact WHERE kind = 'referred_order' AND referred_id IS NOT NULL"

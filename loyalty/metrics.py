@@ -28,28 +28,24 @@ NET_THEN = """
   WHERE p.customer_id IS NOT NULL AND p.status IN ('paid', 'completed') AND p.gross > coalesce(r.net, 0)
     AND p.ordered_on <= %(day)s::date {only}"""
 
+# Purchases come from one index in the order of customer and day, so each customer is one short group.
 ORDERS = """
-  SELECT customer_id, count(*) AS orders, array_agg(ordered_on ORDER BY ordered_on) AS days,
-    sum(net) AS value, coalesce(sum(net) FILTER (WHERE ordered_on > %(day)s::date - 365), 0) AS value_year
-  FROM (SELECT customer_id, ordered_on, sum(net) AS net FROM ({purchases}) p GROUP BY 1, 2) one_a_day
+  SELECT customer_id, count(*) AS purchases, array_agg(DISTINCT ordered_on ORDER BY ordered_on) AS days,
+    sum(net) AS value, coalesce(sum(net) FILTER (WHERE ordered_on > %(day)s::date - 365), 0) AS value_year,
+    public.f_concat(categories) AS bought, array_agg(place) AS places, min(place) AS place, min(place) = max(place) AS routine
+  FROM ({purchases}) p
   GROUP BY customer_id"""
 
-# The number of orders stands in the high bits and the category in the low ones: one maximum finds the category with
-# most orders from above, the other from below, and they disagree exactly on a tie.
-CATEGORIES = """
-  SELECT customer_id, count(*) AS categories,
-    CASE WHEN max((n << 40) + category) & ((1::bigint << 40) - 1)
-      = (max(n) << 40) - max((n << 40) - category) THEN max((n << 40) + category) & ((1::bigint << 40) - 1)
-    END AS category_id
-  FROM (SELECT customer_id, category, count(*) AS n
-    FROM (SELECT DISTINCT customer_id, ordered_on, unnest(categories) AS category FROM ({purchases}) p) a_day
-    GROUP BY 1, 2) counted
-  GROUP BY customer_id"""
-PLACES = """
-  SELECT customer_id, max(n) AS place_orders, substr(max(to_char(n, 'FM0000000') || place COLLATE "C"), 8) AS place
-  FROM (SELECT customer_id, place, count(DISTINCT ordered_on) AS n FROM ({purchases}) p WHERE place <> '' GROUP BY 1, 2)
-    counted
-  GROUP BY customer_id"""
+# The count stands in the high bits and the category in the low ones: one maximum finds the category of most purchases
+# from above, the other from below, and they disagree exactly on a tie.
+CATEGORY = """
+  SELECT count(*) AS categories, CASE WHEN max((n << 40) + category) & ((1::bigint << 40) - 1)
+    = (max(n) << 40) - max((n << 40) - category) THEN max((n << 40) + category) & ((1::bigint << 40) - 1) END AS category_id
+  FROM (SELECT category, count(*) AS n FROM unnest(o.bought) category GROUP BY category) counted"""
+PLACE = """
+  SELECT max(n) AS n, substr(max(to_char(n, 'FM0000000') || place COLLATE "C"), 8) AS place
+  FROM (SELECT place, count(*) AS n FROM unnest(o.places) place WHERE place <> '' GROUP BY place) counted
+  WHERE NOT o.routine"""
 
 # What came back and met no purchase lowers the customer's value, not an order's.
 UNALLOCATED = """
@@ -145,12 +141,13 @@ RECORDED = """
 
 FACTS = """
 SELECT c.id AS customer_id,
-  coalesce(o.orders, 0) AS orders, coalesce(o.days, '{{}}') AS order_days, o.days[1] AS first_order_on,
-  o.days[o.orders - 1] AS previous_order_on, o.days[o.orders] AS last_order_on,
+  coalesce(cardinality(o.days), 0) AS orders, coalesce(o.days, '{{}}') AS order_days, o.days[1] AS first_order_on,
+  o.days[cardinality(o.days) - 1] AS previous_order_on, o.days[cardinality(o.days)] AS last_order_on,
   coalesce(o.value, 0) - coalesce(u.value, 0) AS value,
   coalesce(o.value_year, 0) - coalesce(u.value_year, 0) AS value_year,
-  g.category_id, coalesce(g.categories, 0) AS categories, coalesce(l.place, '') AS place,
-  coalesce(l.place_orders, 0) AS place_orders,
+  coalesce(o.purchases, 0) AS purchases, g.category_id, g.categories,
+  coalesce(l.place, o.place, '') AS place,
+  coalesce(l.n, CASE WHEN o.place <> '' THEN o.purchases END, 0) AS place_purchases,
   a.satisfaction, a.trust, a.commitment, a.nev, a.involvement, a.comparison, coalesce(a.nev_form, '') AS nev_form,
   a.satisfaction_on, a.trust_on, a.commitment_on, a.nev_on,
   i.contact_id, coalesce(i.good_contacts, 0) AS good_contacts, t.customer_id IS NOT NULL AS takes_part,
@@ -159,8 +156,8 @@ SELECT c.id AS customer_id,
 FROM crm_customer c
   LEFT JOIN ({orders}) o ON o.customer_id = c.id AND NOT c.is_test
   LEFT JOIN ({unallocated}) u ON u.customer_id = c.id AND NOT c.is_test
-  LEFT JOIN ({categories}) g ON g.customer_id = c.id AND NOT c.is_test
-  LEFT JOIN ({places}) l ON l.customer_id = c.id AND NOT c.is_test
+  CROSS JOIN LATERAL ({category}) g
+  CROSS JOIN LATERAL ({place}) l
   LEFT JOIN ({answers}) a ON a.customer_id = c.id
   LEFT JOIN ({contacts}) i ON i.customer_id = c.id
   LEFT JOIN ({participations}) t ON t.customer_id = c.id
@@ -169,16 +166,12 @@ FROM crm_customer c
   LEFT JOIN ({recorded}) b ON b.customer_id = c.id
 WHERE c.merged_into_id IS NULL AND c.erased_at IS NULL {these}"""
 
-NO_CATEGORIES = "SELECT NULL::bigint AS customer_id, NULL::bigint AS category_id, 0 AS categories WHERE FALSE"
-NO_PLACES = "SELECT NULL::bigint AS customer_id, '' AS place, 0 AS place_orders WHERE FALSE"
-
-
 def columns() -> list[str]:
     fields: list[Field] = list(Metrics._meta.concrete_fields)
     return [field.column for field in fields]
 
 
-def facts_sql(*, some: bool, past: bool, has_categories: bool = True, has_places: bool = True) -> str:
+def facts_sql(*, some: bool, past: bool) -> str:
     """The statement's SELECT. some: only customers in `%(ids)s`; past: as of a day before today.
 
     Parameters: day, moment (its end, or now), zone, half_life_days, and ids if `some`.
@@ -187,8 +180,8 @@ def facts_sql(*, some: bool, past: bool, has_categories: bool = True, has_places
     purchases = (NET_THEN if past else NET_NOW).format(only=only)
     return FACTS.format(
         orders=ORDERS.format(purchases=purchases),
-        categories=CATEGORIES.format(purchases=purchases) if has_categories else NO_CATEGORIES,
-        places=PLACES.format(purchases=purchases) if has_places else NO_PLACES,
+        category=CATEGORY,
+        place=PLACE,
         unallocated=UNALLOCATED.format(only=only),
         answers=ANSWERS.format(only=only),
         contacts=CONTACTS.format(only=only),

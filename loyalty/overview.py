@@ -60,6 +60,7 @@ class Overview:
     revenue_anonymous: Decimal
     judged_at: datetime | None = None
     rule_versions: tuple[int, int] | None = None
+    calibration: Calibration | None = None
     stage_order: tuple[str, ...] = field(default=tuple(stage.code for stage in STAGES))
 
     @property
@@ -118,6 +119,7 @@ def overview() -> Overview:
         revenue=revenue,
         revenue_anonymous=anonymous,
         judged_at=max(filter(None, (versions["at"], calibration.computed_at if calibration else None)), default=None),
+        calibration=calibration,
         rule_versions=(versions["low"], versions["high"]) if versions["low"] is not None else None,
     )
 

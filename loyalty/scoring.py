@@ -195,7 +195,7 @@ def _judge_everybody(
     known = Calibration.objects.filter(pk=1).first()
     run = run or _present_run(first=bool(known and known.pinned_on))
     in_force, knows = rules.current(), knowledge.known_kinds(run.moment)
-    _refresh(cursor, run, in_force, knows)
+    _refresh(cursor, run, in_force)
     if not keep:
         cursor.execute(f"ANALYZE {run.metrics}")
     rhythm = measure(run.metrics, run.day, in_force)
@@ -213,22 +213,15 @@ def _judge_some(cursor: CursorWrapper, ids: Sequence[int], known: Calibration) -
     knows = knowledge.known_kinds(run.moment, known.knows, ids)
     if knows != known.knows:
         Calibration.objects.filter(pk=1).update(knows=knows)
-    _refresh(cursor, run, in_force, knows)
+    _refresh(cursor, run, in_force)
     _assess(cursor, run, in_force, _rhythm_of(known), knows)
     return len(ids)
 
 
-def _refresh(cursor: CursorWrapper, run: Run, in_force: rules.Rules, knows: dict[str, bool]) -> None:
-    named = _named(run, in_force) | knows
+def _refresh(cursor: CursorWrapper, run: Run, in_force: rules.Rules) -> None:
+    named = _named(run, in_force)
     cursor.execute(FORGET.format(table=run.metrics, only=run.only), named)
-    statement = metrics.refresh_sql(
-        run.metrics,
-        some=run.ids is not None,
-        past=run.past,
-        has_categories=knows["knows_categories"],
-        has_places=knows["knows_places"],
-    )
-    cursor.execute(statement, named)
+    cursor.execute(metrics.refresh_sql(run.metrics, some=run.ids is not None, past=run.past), named)
 
 
 def _assess(

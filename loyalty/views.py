@@ -17,8 +17,10 @@ from crm.access import requires
 from crm.display import number, percent
 from loyalty import badges
 from loyalty.badges import Badge
+from loyalty.models import Calibration
 from loyalty.overview import Overview, Share, overview
 from loyalty.stages import STAGES
+from loyalty.status import Status
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ def insights(request: HttpRequest) -> HttpResponse:
             "unknown_bonds": found.bonds[""],
             "titles": {"stages": stage_title(found), "statuses": status_title(found), "bonds": bond_title(found)},
             "as_of": as_of(found),
+            "meaning": status_meaning(found.calibration),
             "alarm_url": listed(bond="captive"),
             "held_url": listed(bond="held"),
             "unknown_url": listed(bond="unknown"),
@@ -123,6 +126,20 @@ def bond_title(found: Overview) -> str:
     if interval[1] < 0.5:
         return _("Fewer than half of those we know stay because they want to")
     return _("%(share)s of those we know stay because they want to") % {"share": percent(found.voluntary.value)}
+
+
+def status_meaning(rhythm: Calibration | None) -> list[tuple[str | Promise, str]]:
+    """What each status means in this shop, from the thresholds in force."""
+    if rhythm is None:
+        return []
+    upto = _("time since the last purchase up to %(ratio)s times the expected interval")
+    return [
+        (Status.ACTIVE.label, upto % {"ratio": number(rhythm.active, 1)}),
+        (Status.OVERDUE.label, upto % {"ratio": number(rhythm.overdue, 1)}),
+        (Status.AT_RISK.label, upto % {"ratio": number(rhythm.at_risk, 1)}),
+        (Status.LAPSED.label, _("longer than that: very probably gone, not certainly")),
+        (Status.REACTIVATED.label, _("came back after having lapsed, for one interval")),
+    ]
 
 
 def as_of(found: Overview) -> Iterable[str]:

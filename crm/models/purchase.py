@@ -88,7 +88,7 @@ class Purchase(models.Model):
         indexes = [
             models.Index(
                 fields=["customer", "ordered_on"],
-                include=["net", "status", "ordered_at", "place"],
+                include=["net", "status", "ordered_at", "place", "categories"],
                 name="crm_purchase_of_customer",
             ),
         ]
