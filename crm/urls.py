@@ -1,6 +1,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
+from crm.api.purchases import PurchaseBatch
 from crm.views import customers, health, profile, records, session, settings
 
 urlpatterns = [
@@ -22,5 +23,6 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("session/language", session.language, name="language"),
     path("session/theme", session.theme, name="theme"),
+    path("api/v1/purchases/batch", PurchaseBatch.as_view(), name="purchases_batch"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
 ]
