@@ -68,7 +68,8 @@ def load(ids: Sequence[UUID], message_class: str, purpose: str, shop: Shop) -> d
 
 def _order(row: Sequence[Any]) -> Order:
     purchase = {"number": row[17], "day": row[18], "place": row[19]} if row[17] is not None else {}
-    return Order(*row[:9], salutation.Address(*row[9:15]), row[15] or "", row[16], purchase)
+    more = {"who": salutation.Address(*row[9:15]), "address": row[15] or "", "ground": row[16], "purchase": purchase}
+    return Order(*row[:9], **more)
 
 
 def compose(order: Order, shop: Shop, version: TemplateVersion) -> EmailMultiAlternatives:

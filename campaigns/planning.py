@@ -200,7 +200,7 @@ def launch(campaign_id: int, expected_recipients: int, by: User | None = None) -
         )
     if not found:
         raise LaunchError(_("Nobody would get this mail. Choose other stages, or wait for permissions."))
-    TemplateVersion.objects.filter(pk=campaign.template_version_id, frozen_at=None).update(frozen_at=now())
+    TemplateVersion.objects.filter(pk=campaign.template_version.pk, frozen_at=None).update(frozen_at=now())
     run = Run.objects.create(campaign=campaign, frozen_at=now())
     campaign.status = Campaign.Status.SCHEDULED
     campaign.launched_at, campaign.launched_by, campaign.expected_recipients = now(), by, expected_recipients
@@ -286,3 +286,14 @@ def counts(run: Run) -> dict[str, Any]:
             [run.campaign_id, run.pk],
         )
         return dict.fromkeys(Delivery.State.values, 0) | dict(cursor.fetchall())
+
+
+def reasons(run: Run) -> dict[str, int]:
+    """A run's refused or failed deliveries by reason, the most frequent first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT reason, count(*) FROM campaigns_delivery WHERE campaign_id = %s AND run_id = %s "
+            "AND state IN ('suppressed', 'failed', 'quarantined') GROUP BY 1 ORDER BY 2 DESC, 1",
+            [run.campaign_id, run.pk],
+        )
+        return dict(cursor.fetchall())

@@ -1,7 +1,108 @@
 """What campaigns adds to crm's pages, and what it stops when a permission ends."""
 
-from crm.plugins import Plugin
+import time
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from django.db.models import QuerySet
+from django.db.models.functions import Coalesce
+from django.utils.functional import Promise
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from campaigns import sending
+from campaigns.models import Delivery
+from campaigns.panels import panels
+from campaigns.reasons import ICONS, sentence
+from crm.models import Customer, User
+from crm.plugins import NavEntry, Panel, Plugin, TimelineEntry
+
+State = Delivery.State
+KIND = "mail"
+TOLD = (State.SENT, State.UNKNOWN, State.SUPPRESSED, State.FAILED, State.QUARANTINED)
+SENDER_SILENT_S = 60
+LATE_S = 120
+WAIT_FOR_WIRE_S = 2.0
 
 
 class CampaignsPlugin(Plugin):
-    pass
+    timeline_kinds: dict[str, str | Promise] = {KIND: gettext_lazy("Mails")}
+    nav = (NavEntry(gettext_lazy("Campaigns"), "campaigns", "send", "campaigns.view", 30),)
+
+    def panels(self, customer: Customer, user: User) -> Iterable[Panel]:
+        return panels(customer, user)
+
+    def timeline(self, customer: Customer, kinds: set[str], before: datetime, limit: int) -> Iterable[TimelineEntry]:
+        if KIND not in kinds:
+            return []
+        rows = told(customer).filter(at__lt=before).select_related("campaign").order_by("-at", "-pk")[:limit]  # type: ignore[misc]
+        return [_entry(row) for row in rows]
+
+    def timeline_counts(self, customer: Customer) -> dict[str, int]:
+        return {KIND: told(customer).count()}
+
+    def on_withdraw(self, customer_id: int, purposes: Sequence[str], channel: str) -> None:
+        """Stop this person's advertising for these purposes that has not passed the gate yet."""
+        if channel == "email":
+            Delivery.objects.filter(
+                customer_id=customer_id,
+                state__in=[State.PLANNED, State.CLAIMED],
+                message_class="advertising",
+                purpose__in=purposes,
+            ).update(state=State.SUPPRESSED, reason="withdrawn", token=None, lease_until=None, settled_at=now())
+
+    def after_withdraw(self, customer_id: int) -> None:
+        """Wait up to 2 s until what has passed the gate is off the wire, so that "done" is true when we say it."""
+        end = time.monotonic() + WAIT_FOR_WIRE_S
+        on_wire = Delivery.objects.filter(customer_id=customer_id, state=State.SENDING)
+        while on_wire.exists() and time.monotonic() < end:
+            time.sleep(0.05)
+
+    def readiness(self) -> Iterable[tuple[str, str]]:
+        return [("sender", sender_finding()), ("oldest_due", lateness_finding())]
+
+
+def told(customer: Customer) -> QuerySet[Delivery]:
+    """The mails that have a place in the timeline, with `at`: sent, refused or in doubt, not what is still to come."""
+    at = Coalesce("settled_at", "sending_at", "planned_at")
+    return Delivery.objects.filter(customer=customer, state__in=TOLD).annotate(at=at)
+
+
+def _entry(row: Delivery) -> TimelineEntry:
+    icon, tone = ICONS[State(row.state)]
+    titles = {
+        State.SENT: _("Mail sent: %(name)s"),
+        State.UNKNOWN: _("Unclear whether sent: %(name)s"),
+    }
+    title = titles.get(State(row.state), _("Mail not sent: %(name)s")) % {"name": row.campaign.name}
+    why = sentence(row.reason) if row.reason else ""
+    tone = tone if tone in ("good", "bad") else ""
+    return TimelineEntry(at=row.at, kind=KIND, icon=icon, title=title, notes=[why] if why else [], tone=tone)  # type: ignore[attr-defined]
+
+
+def sender_finding() -> str:
+    """"ok", or how long no sender and no worker has been heard of."""
+    rows = sending.fetch(
+        "SELECT extract(epoch FROM clock_timestamp() - max(at)) FROM campaigns_senderheartbeat", None
+    )
+    age = rows[0][0]
+    if age is None:
+        return "no sender has run yet"
+    return "ok" if age <= SENDER_SILENT_S else f"no sender for {int(age)} s"
+
+
+def lateness_finding() -> str:
+    """"ok", or for how long a mail that might go has been waiting."""
+    rows = sending.fetch(
+        """SELECT extract(epoch FROM clock_timestamp() - min(delivery.not_before))
+        FROM campaigns_campaign campaign CROSS JOIN LATERAL (
+          SELECT greatest(min(not_before), min(planned_at)) AS not_before FROM campaigns_delivery
+          WHERE campaign_id = campaign.id AND state = 'planned' AND not_before <= %s AND not_after > now()) delivery
+        WHERE campaign.status = 'running' AND (campaign.switched_on OR NOT campaign.standing)""",
+        [now() - timedelta(seconds=LATE_S)],
+    )
+    waiting = rows[0][0]
+    if waiting is None or waiting <= LATE_S:
+        return "ok"
+    return f"a mail has waited {int(waiting)} s" + (f" ({why})" if (why := sending.closed()) else "")

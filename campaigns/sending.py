@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from threading import Event
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -207,7 +208,7 @@ class Sender:
         orders: dict[UUID, composing.Order] = {}
         for kind, purpose in {(kind, purpose) for _pk, kind, purpose in claim.rows}:
             ids = [pk for pk, *of in claim.rows if of == [kind, purpose]]
-            orders |= self._persist(lambda ids=ids, kind=kind, purpose=purpose: composing.load(ids, kind, purpose, shop))
+            orders |= self._persist(partial(composing.load, ids, kind, purpose, shop))
         versions = TemplateVersion.objects.in_bulk({order.version_id for order in orders.values()})
         for pk, *_of in claim.rows:
             if pk not in orders:

@@ -93,7 +93,8 @@ class SmtpTransport:
 
     def send(self, message: EmailMultiAlternatives, seconds: float) -> Outcome:
         deadline = time.monotonic() + seconds
-        data = message.message().as_bytes(linesep="\r\n")
+        made: Any = message.message()
+        data = made.as_bytes(linesep="\r\n")
         sender, recipient = bare(message.from_email), message.to[0]
         kept = self._backend.connection is not None
         outcome = self._try(sender, bare(recipient), data, deadline)
@@ -108,7 +109,7 @@ class SmtpTransport:
         except (OSError, smtplib.SMTPException) as error:
             self.close()
             return Outcome(Verdict.LATER, _reply(error), everybody=True)
-        connection = self._backend.connection
+        connection: Any = self._backend.connection
         connection.deadline, connection.dot_sent = deadline, False
         try:
             return _conversation(connection, sender, recipient, data)

@@ -1,3 +1,25 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from campaigns import api, public
+from campaigns.views import mailing, overview
+
+urlpatterns = [
+    path("u/<str:token>/", public.unsubscribe, name="unsubscribe"),
+    path("webhooks/receipts/", api.Receipts.as_view(), name="receipts"),
+    path("api/v1/runs/", api.RunList.as_view(), name="api-runs"),
+    path("api/v1/runs/<int:pk>/", api.RunDetail.as_view(), name="api-run"),
+    path("campaigns/", overview.campaigns, name="campaigns"),
+    path("campaigns/recipes/<slug:code>/switch", overview.switch, name="recipe_switch"),
+    path("campaigns/mailings/new", mailing.new, name="mailing_new"),
+    path("campaigns/mailings/audience", mailing.audience, name="mailing_audience"),
+    path("campaigns/mailings/<int:pk>/", mailing.mailing, name="mailing"),
+    path("campaigns/mailings/<int:pk>/preview", mailing.preview, name="mailing_preview"),
+    path("campaigns/mailings/<int:pk>/state", mailing.state, name="mailing_state"),
+    path("campaigns/mailings/<int:pk>/test", mailing.test_mail, name="mailing_test"),
+    path("campaigns/mailings/<int:pk>/launch", mailing.launch, name="mailing_launch"),
+    path("campaigns/mailings/<int:pk>/copy", overview.copy, name="mailing_copy"),
+    path("campaigns/mailings/<int:pk>/pause", mailing.steer, {"verb": "pause"}, name="mailing_pause"),
+    path("campaigns/mailings/<int:pk>/resume", mailing.steer, {"verb": "resume"}, name="mailing_resume"),
+    path("campaigns/mailings/<int:pk>/cancel", mailing.steer, {"verb": "cancel"}, name="mailing_cancel"),
+    path("customers/<int:pk>/mails", overview.customer_mails, name="customer_mails"),
+]

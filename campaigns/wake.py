@@ -15,5 +15,5 @@ def on_commit() -> None:
 def _wake() -> None:
     try:
         current_app.send_task("campaigns.tasks.send_due", retry=False, ignore_result=True)
-    except Exception as error:  # noqa: BLE001 - whatever the broker has, the request must not suffer
+    except Exception as error:
         log.warning("wake_up_lost", error=type(error).__name__)

@@ -41,7 +41,7 @@ class Delivery(models.Model):
     purpose = models.CharField(max_length=30)
     dedupe_key = models.CharField(max_length=200, unique=True)
     cause = models.CharField(max_length=150, blank=True, db_default="")
-    email_hash = models.CharField(max_length=64, null=True, blank=True)
+    email_hash = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - '' would not be unique
     state = models.CharField(max_length=12, choices=State, db_default="planned")
     reason = models.CharField(max_length=40, blank=True, db_default="")
     evidence = models.BigIntegerField(null=True, blank=True, help_text="The consent event that allowed the mail.")

@@ -1,5 +1,6 @@
 """All recipes: every folder below this one."""
 
+from copy import deepcopy
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -43,7 +44,7 @@ def first_version(recipe: Recipe, name: str = "") -> TemplateVersion:
     """A new template with the text the recipe starts with."""
     template = Template.objects.create(name=name or str(recipe.label), recipe=recipe.code)
     return TemplateVersion.objects.create(
-        template=template, number=1, subject=dict(recipe.subject), blocks=[dict(block) for block in recipe.blocks]
+        template=template, number=1, subject=deepcopy(dict(recipe.subject)), blocks=deepcopy(list(recipe.blocks))
     )
 
 

@@ -1,5 +1,3 @@
-import importlib
-import importlib.util
 import os
 import signal
 import socket
@@ -14,6 +12,7 @@ from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from campaigns import planning, resolving, sending
+from loyalty import scoring
 
 IDLE_S = 2.0
 SLICE_S = 5.0
@@ -76,11 +75,5 @@ class Command(BaseCommand):
 def one_round(sender: sending.Sender) -> int:
     """Judge what changed, plan, send for a slice. Returns how much there was to do."""
     sending.beat(sender.name, sender.sent)
-    return judge_changed() + planning.plan_due() + sender.work(SLICE_S)
-
-
-def judge_changed() -> int:
-    """Judge customers whose facts changed, as Celery's beat does, so that nothing depends on it."""
-    from loyalty import scoring
-
-    return scoring.score_changed() or 0
+    # Whoever's facts changed is judged here too, so that nothing depends on Celery's beat.
+    return scoring.score_changed() + planning.plan_due() + sender.work(SLICE_S)
