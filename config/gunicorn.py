@@ -10,6 +10,8 @@ threads = int(os.environ.get("WEB_THREADS") or 4)
 worker_class = "gthread"
 # The application is loaded, and its checks run, once, before the workers start.
 preload_app = True
+# No second way in: processes are managed by signals.
+control_socket_disable = True
 timeout = 30
 graceful_timeout = 10
 keepalive = 5
