@@ -156,7 +156,7 @@ def bond_picture(
 ) -> dict[str, Any]:
     """Rope (what holds freely) above the bolt (what merely holds). `key` keeps ids apart on one page."""
     drawn = bond_geometry(
-        *(None if value is None else float(value) for value in (bond,)),
+        None if bond is None else float(bond),
         attitude=float(attitude or 0),
         social=float(social or 0),
         benefits=float(benefits or 0),
@@ -164,7 +164,10 @@ def bond_picture(
         lock_parts=[float(part) for part in lock_parts],
     )
     room = max(10, 44 - min(len(shop), 20))
-    others = drawn.lock_in and len(lock_parts) > 1 and max(lock_parts) < drawn.lock_in
+    parts = None
+    if drawn.lock_in and len(lock_parts) > 1 and max(lock_parts) < drawn.lock_in:
+        strongest = float(max(lock_parts))
+        parts = (display.number(strongest), display.number(drawn.lock_in - strongest))
     return {
         "picture": drawn,
         "all_threads": bond_geometry(100).attitude if bond is None else "",
@@ -175,7 +178,7 @@ def bond_picture(
         "description": _bond_description(drawn),
         "bond": display.number(bond),
         "lock_in": display.number(lock_in),
-        "parts": (display.number(max(lock_parts)), display.number(drawn.lock_in - max(lock_parts))) if others else None,
+        "parts": parts,
     }
 
 
