@@ -47,7 +47,7 @@ def declare(rng: Random, world: World, person: Person, rows: Rows) -> None:
     if not person.mail:
         return
     chance = rng.random()
-    greeted = person.birthday[0] == world.clock.dates[-1].day and rng.random() < 0.7
+    greeted = person.greeted_soon and rng.random() < 0.7
     if person.number in AGREED or greeted or chance < 0.46:
         _give(rng, world, person, greeted or person.number in AGREED, rows)
     elif chance < 0.51:

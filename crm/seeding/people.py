@@ -1,8 +1,10 @@
 """Who the invented customers are: names, birthdays, addresses."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import TypeVar
 from uuid import UUID
 
 from crm.seeding import fiction, words
@@ -13,6 +15,8 @@ from crm.seeding.writing import Rows
 
 GREETED_SOON = 2_000  # among so many first customers some have their birthday today or tomorrow
 SOUND_ALIKE = (("ü", "ue"), ("ö", "oe"), ("ä", "ae"), ("ß", "ss"), ("mm", "m"), ("tt", "t"), ("ll", "l"), ("ei", "ey"))
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -43,8 +47,13 @@ class Person:
     def has(self, trait: str) -> bool:
         return trait in self.habit.traits
 
+    @property
+    def greeted_soon(self) -> bool:
+        """Has the birthday today or tomorrow, so that the first greetings can be seen on their way."""
+        return self.number < GREETED_SOON and self.number % 61 in (40, 41) and not self.company
 
-def pick(rng: Random, options: tuple | list):  # type: ignore[no-untyped-def,type-arg]
+
+def pick(rng: Random, options: Sequence[T]) -> T:
     return options[int(rng.random() * len(options))]
 
 
@@ -123,7 +132,7 @@ def _place(rng: Random, world: World, person: Person) -> None:
 
 
 def _birthday(rng: Random, world: World, person: Person) -> None:
-    soon = person.number < GREETED_SOON and person.number % 61 in (40, 41)
+    soon = person.greeted_soon
     if person.company or not (soon or person.number % 97 == 25 or rng.random() < 0.55):
         return
     day = world.clock.dates[int(rng.random() * 365)]

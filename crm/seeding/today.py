@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from random import Random
+from typing import Any
 
 from crm.models import Quarantine
 from crm.seeding import catalogue, shopping
@@ -15,7 +16,7 @@ from crm.seeding.writing import Rows
 LIVE = 6
 BUYERS = frozenset({"ambassador", "fan", "monthly", "quarterly", "halfway", "asked_long_ago"})
 
-REFUSED = (
+REFUSED: tuple[tuple[dict[str, Any], str, str, str], ...] = (
     ({"external_id": "B-204411", "currency": "XYZ", "ordered_at": "2026-05-02T10:11:00+02:00"},
      "unknown_currency", "currency", "XYZ is no currency of ISO 4217. Send the shop's currency, or the row's rate."),
     ({"external_id": "B-204412", "currency": "EUR", "lines": [{"product": "A1001", "quantity": 1, "unit_price": "-3.00"}]},
@@ -47,7 +48,7 @@ def refuse_some(world: World) -> None:
     """Rows that a shop system sent and nobody could take."""
     Quarantine.objects.bulk_create(
         Quarantine(
-            source_id=world.sources[TILL if row["external_id"].startswith("L") else WEB],  # type: ignore[attr-defined]
+            source_id=world.sources[TILL if row["external_id"].startswith("L") else WEB],
             position=place * 7,
             external_id=row["external_id"],
             payload=row,

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.db.models import Count, F, Q, Sum
 
-from crm import consent, days, emotions
+from crm import consent, days, emotions, permission, returns
 from crm.models import (
     AdvocacyAct,
     Answer,
@@ -136,6 +136,32 @@ def test_categories_are_those_of_lines_that_were_kept() -> None:
             if line.returned_quantity < line.quantity and line.product
         }
         assert purchase.categories == sorted(kept)
+
+
+@pytest.mark.usefixtures("shop")
+def test_returns_are_allocated_as_sync_would_allocate_them() -> None:
+    before = digests()
+    assert before["crm_returnallocation"]
+    with connection.cursor() as cursor:
+        cursor.execute(returns.STAGING)
+        everybody = list(Customer.objects.values_list("pk", flat=True))
+        returns.reallocate(cursor, (), list(Return.objects.values_list("pk", flat=True)), everybody)
+    assert digests() == before
+    assert set(Return.objects.values_list("held", flat=True)) == {"", "unknown_purchase", "exceeds_purchase"}
+    partly = PurchaseLine.objects.filter(returned_quantity__gt=0, returned_quantity__lt=F("quantity"))
+    assert partly.exists() and PurchaseLine.objects.filter(returned_quantity=F("quantity")).exists()
+
+
+@pytest.mark.usefixtures("shop")
+def test_the_gate_has_an_answer_of_most_kinds() -> None:
+    """Somebody may be written to by consent, somebody as a buyer; the others may not, for different reasons."""
+    everybody = Customer.objects.values_list("pk", flat=True)
+    answered = permission.may_send_many(everybody, "advertising", "newsletter", at=NOW)
+    wanted = "consent existing_customer suppressed withdrawn unconfirmed no_permission no_address open_complaint"
+    assert set(wanted.split()) - {decision.code for decision in answered.values()} == set()
+    greeted = Customer.objects.filter(birth_day=days.today().day, birth_month=days.today().month)
+    birthday = permission.may_send_many(greeted.values_list("pk", flat=True), "advertising", "birthday", at=NOW)
+    assert any(decision.allowed for decision in birthday.values())
 
 
 @pytest.mark.usefixtures("shop")
