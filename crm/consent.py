@@ -54,7 +54,7 @@ class How:
 
 
 def give(customer_id: int, purposes: Iterable[str], how: How, channel: str = "email") -> dict[str, str]:
-    """Record that the person agreed. Returns the state of each purpose now: given, pending, or still ended.
+    """Record that the person agreed. Returns the state of each purpose now, as ConsentState has it; '' for none.
 
     Raises ConsentError for an unknown customer or purpose, or a declaration dated in the future.
     """
@@ -128,14 +128,14 @@ def _record(customer_id: int, purposes: list[str], channel: str, action: str, ho
     if before != after:
         changed.mark([customer_id])
     _tell(customer_id, purposes, channel, action, at, after)
-    return {purpose: after[purpose] for purpose in purposes}
+    return {purpose: after.get(purpose, "") for purpose in purposes}
 
 
 def _tell(
     customer_id: int, purposes: Sequence[str], channel: str, action: str, at: datetime, states: dict[str, str]
 ) -> None:
     """Stop what is planned for the purposes that ended, and let the rest of the product know."""
-    ended = [purpose for purpose in purposes if states[purpose] in ENDS]
+    ended = [purpose for purpose in purposes if states.get(purpose) in ENDS]
     if action not in ENDS or not ended:
         return
     detail = {"purposes": ended, "channel": channel, "action": action}
