@@ -136,7 +136,7 @@ def run(*arguments: str, **more: str) -> None:
 
 
 def prepare(customers: int) -> None:
-    """Seed an empty database, make the log-ins, and let this deployment send. Runs in a process of its own."""
+    """Seed and judge an empty database, make the log-ins, and let this deployment send. A process of its own."""
     import io
 
     import django
@@ -145,10 +145,14 @@ def prepare(customers: int) -> None:
     from django.core.management import call_command
 
     from crm.models import Customer, User
+    from loyalty.models import Assessment
 
     if not Customer.objects.exists():
         say(f"Inventing a shop with {customers:,} customers and three years of history …")
         call_command("seed", customers=customers, seed=1)
+    if not Assessment.objects.exists():
+        say("Judging them …")
+        call_command("score", stdout=io.StringIO())
     for role, (full_name, password) in LOGINS.items():
         if not User.objects.filter(username=role).exists():
             sys.stdin = io.StringIO(password + "\n")
@@ -174,7 +178,7 @@ def is_prepared() -> bool:
     try:
         with postgres.connect("app", embedded.DATABASE) as connection, connection.cursor() as cursor:
             cursor.execute(
-                "SELECT (SELECT count(*) FROM crm_user WHERE username = ANY(%s)) = %s AND EXISTS (SELECT FROM crm_customer)"
+                "SELECT (SELECT count(*) FROM crm_user WHERE username = ANY(%s)) = %s AND EXISTS (SELECT FROM loyalty_assessment)"
                 " AND (SELECT armed_for FROM crm_shop) = %s",
                 [list(LOGINS), len(LOGINS), os.environ["DEPLOYMENT_ID"]],
             )
