@@ -13,7 +13,7 @@ from campaigns.models import Campaign
 from campaigns.reasons import sentence
 from loyalty.stages import STAGES
 
-FILLS = ("f-iron", "f-iron-line", "s2", "s1", "f-iron-soft")
+FILLS = ("f-iron", "f-left-2", "f-left-3", "f-left-4", "f-left-5")
 
 
 @dataclass(frozen=True)

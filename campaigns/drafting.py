@@ -1,6 +1,5 @@
 """A marketer's mailing before its launch: keep it, change it, copy it."""
 
-
 from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _

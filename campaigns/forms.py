@@ -83,11 +83,13 @@ class MailingForm(forms.Form):
             self.fields.update(_texts(code, required=code == self.first))
 
     def texts(self) -> list[tuple[str, Any, list[forms.BoundField], bool]]:
-        """(code, name, fields, whether it must be written) of each language, the shop's first."""
-        return [
-            (code, NAMES[code], [self[f"{text}_{code}"] for text in TEXTS], code == self.first)
-            for code in self.languages
-        ]
+        """(code, name, fields, whether it is shown opened) of each language, the shop's first."""
+        found = []
+        for code in self.languages:
+            fields = [self[f"{text}_{code}"] for text in TEXTS]
+            used = any(field.value() or field.errors for field in fields)
+            found.append((code, NAMES[code], fields, used or code == self.first))
+        return found
 
     def written(self) -> list[str]:
         """The languages that hold any text."""

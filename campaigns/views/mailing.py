@@ -1,7 +1,9 @@
 """One mailing: write it, see whom it reaches, try it, launch it, watch it."""
 
+from collections.abc import Iterable
 from typing import Any
 
+from csp.constants import NONE, SELF, UNSAFE_INLINE
 from csp.decorators import csp_replace
 from django.contrib import messages
 from django.db.models import Count
@@ -36,15 +38,13 @@ STATUS_BADGES = {
 }
 # A mail brings its own styles and nothing else: no script, no form, no picture from elsewhere, no way out of the frame.
 MAIL_POLICY = {
-    "DIRECTIVES": {
-        "default-src": ["'none'"],
-        "style-src": ["'unsafe-inline'"],
-        "img-src": ["data:"],
-        "frame-ancestors": ["'self'"],
-        "base-uri": ["'none'"],
-        "form-action": ["'none'"],
-        "sandbox": True,
-    }
+    "default-src": [NONE],
+    "style-src": [UNSAFE_INLINE],
+    "img-src": ["data:"],
+    "frame-ancestors": [SELF],
+    "base-uri": [NONE],
+    "form-action": [NONE],
+    "sandbox": True,
 }
 
 
@@ -105,7 +105,8 @@ def _draft(
     request: HttpRequest, campaign: Campaign | None, form: MailingForm, launch: LaunchForm | None = None
 ) -> dict[str, Any]:
     version = campaign.template_version if campaign else None
-    reach = reach_of(campaign.stages, campaign.send_at) if campaign and campaign.stages else None
+    stages = known_stages(form["stages"].value() or [])
+    reach = reach_of(stages, campaign.send_at if campaign else None) if stages else None
     problems = rendering.problems(version) if version else []
     return {
         "campaign": campaign,
@@ -132,12 +133,16 @@ def _missing(campaign: Campaign, reach: Reach | None) -> str:
     return ""
 
 
+def known_stages(codes: Iterable[str]) -> list[str]:
+    asked = set(codes)
+    return [stage.code for stage in STAGES if stage.code in asked]
+
+
 @requires("campaigns.view")
 @require_GET
 def audience(request: HttpRequest) -> HttpResponse:
     """How many stand in the stages ticked just now, how many of them may be mailed, and why not the others."""
-    known = {stage.code for stage in STAGES}
-    stages = [code for code in request.GET.getlist("stages") if code in known]
+    stages = known_stages(request.GET.getlist("stages"))
     return render(request, "campaigns/audience.html", {"reach": reach_of(stages) if stages else None, "live": True})
 
 
