@@ -81,18 +81,32 @@ def months(customer: Customer, kind: str = "", before: datetime | None = None, s
     """
     asked = {kind} if kind else set(all_kinds())
     edge = before or timezone.now() + timedelta(days=1)
-    entries = sorted(_entries(customer, asked, edge, 2 * size), key=lambda entry: entry.at, reverse=True)
+    entries, more = _known(_answers(customer, asked, edge, 2 * size), 2 * size)
     end = _cut(entries, size)
-    older = entries[end - 1].at if end < len(entries) else None
+    older = entries[end - 1].at if end < len(entries) or (more and entries) else None
     groups: dict[date, list[TimelineEntry]] = defaultdict(list)
     for entry in entries[:end]:
         groups[timezone.localtime(entry.at).date().replace(day=1)].append(entry)
     return Months(list(groups.items()), older)
 
 
-def _entries(customer: Customer, kinds: set[str], before: datetime, limit: int) -> list[TimelineEntry]:
-    own = [entry for kind in kinds for source in MOMENTS.get(kind, ()) for entry in source(customer, before, limit)]
-    return own + plugins.collect(lambda plugin: plugin.timeline(customer, kinds, before, limit))
+def _answers(customer: Customer, kinds: set[str], before: datetime, limit: int) -> list[list[TimelineEntry]]:
+    """What each source has: one list a source."""
+    own = [list(source(customer, before, limit)) for kind in kinds for source in MOMENTS.get(kind, ())]
+    return own + [list(plugin.timeline(customer, kinds, before, limit)) for plugin in plugins.registered()]
+
+
+def _known(answers: list[list[TimelineEntry]], limit: int) -> tuple[list[TimelineEntry], bool]:
+    """All entries, newest first, down to where every source has told everything; and whether there may be more.
+
+    A source that gave as many as it was asked for may know more of its last instant, so that instant waits.
+    """
+    edges = [min(entry.at for entry in answer) for answer in answers if len(answer) >= limit]
+    entries = sorted((entry for answer in answers for entry in answer), key=lambda entry: entry.at, reverse=True)
+    if not edges:
+        return entries, False
+    sure = [entry for entry in entries if entry.at > max(edges)]
+    return sure or [entry for entry in entries if entry.at == max(edges)], True
 
 
 def _cut(entries: list[TimelineEntry], size: int) -> int:

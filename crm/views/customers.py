@@ -33,8 +33,7 @@ def customers(request: HttpRequest) -> HttpResponse:
     if not request.htmx:  # type: ignore[attr-defined]
         return render(request, "customers/list.html", context)
     response = render(request, "customers/list.html#rows", context)
-    if request.htmx.target == "rows":  # type: ignore[attr-defined]
-        response["HX-Replace-Url"] = context["address"]
+    response["HX-Replace-Url"] = context["address"]
     return response
 
 

@@ -1,0 +1,45 @@
+"""Pages as members of staff see them, and crm without the apps above it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+
+@pytest.fixture
+def as_staff(db: None) -> Callable[..., Client]:
+    """as_staff("support", language="en"): a browser in which such a person is logged in."""
+    from tests.factories import UserFactory
+
+    def signed_in(role: str = "support", language: str = "en", **more: Any) -> Client:
+        user = UserFactory(role=role, language=language, **more)
+        browser = Client()
+        browser.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        browser.user = user
+        return browser
+
+    return signed_in
+
+
+@pytest.fixture
+def count_queries() -> Callable[[Callable[[], Any]], int]:
+    def count(action: Callable[[], Any]) -> int:
+        with CaptureQueriesContext(connection) as seen:
+            action()
+        return len(seen)
+
+    return count
+
+
+@pytest.fixture
+def alone() -> Iterator[None]:
+    """crm as if no upper app had registered a plugin."""
+    from crm import plugins
+
+    kept = plugins.registered()
+    plugins._registry.plugins = []
+    yield
+    plugins._registry.plugins = list(kept)
