@@ -20,6 +20,7 @@ from crm.access import LOGGED_IN, requires
 from crm.plugins import NavEntry, Plugin
 
 SHOWN = 200
+COLUMNS = (_("Subject"), _("To"), _("From"), _("Arrived"))
 # The mail's own styles, no script, pictures from here only; its links open in a window of their own.
 MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'self'"
 
@@ -104,7 +105,8 @@ def mails(request: HttpRequest) -> HttpResponse:
     wanted = request.GET.get("q", "").strip().casefold()
     found = (mail for mail in newest_first() if wanted in f"{mail.recipient} {mail.subject}".casefold())
     shown = [mail for mail, _number in zip(found, range(SHOWN), strict=False)]
-    return render(request, "demo/mails.html", {"mails": shown, "q": request.GET.get("q", ""), "limit": SHOWN})
+    context = {"mails": shown, "q": request.GET.get("q", ""), "limit": SHOWN}
+    return render(request, "demo/mails.html", context | {"columns": [(label, "", "", "") for label in COLUMNS]})
 
 
 @requires(LOGGED_IN)
