@@ -23,6 +23,7 @@ CREATE TEMP TABLE IF NOT EXISTS st_allocation (
 DELETE FROM st_allocation;
 """
 
+CUSTOMERS_OF = "SELECT customer_id FROM crm_return WHERE id = ANY(%s)"
 LINK = """
 UPDATE crm_return r SET purchase_id = p.id, customer_id = p.customer_id
 FROM crm_purchase p, unnest(%(returns)s::bigint[]) AS touched (id)
@@ -96,16 +97,18 @@ WITH back AS (
   SELECT r.customer_id, l.product_id, r.returned_at AS at, 1 AS turn, r.external_id, l.position, l.id, -l.quantity AS step
   FROM crm_return r JOIN crm_returnline l ON l.parent_id = r.id
   WHERE r.customer_id = ANY(%(customers)s) AND r.purchase_ref = '' AND l.product_id IS NOT NULL
+), bought AS MATERIALIZED (
+  SELECT p.customer_id, l.product_id, p.ordered_at, 0 AS turn, p.external_id, l.position, l.id, l.quantity
+  FROM (SELECT DISTINCT customer_id FROM wanted) w
+  JOIN crm_purchase p USING (customer_id) JOIN crm_purchaseline l ON l.purchase_id = p.id
+  WHERE p.status NOT IN ('cancelled', 'refunded')
 ), moves AS (
   SELECT * FROM wanted
   UNION ALL
-  SELECT p.customer_id, l.product_id, p.ordered_at, 0, p.external_id, l.position, l.id,
-    l.quantity - coalesce(t.quantity, 0)
-  FROM crm_purchase p
-  JOIN crm_purchaseline l ON l.purchase_id = p.id
-  LEFT JOIN taken t ON t.purchase_line_id = l.id
-  WHERE p.customer_id IN (SELECT customer_id FROM wanted) AND p.status NOT IN ('cancelled', 'refunded')
-    AND (p.customer_id, l.product_id) IN (SELECT customer_id, product_id FROM wanted)
+  SELECT b.customer_id, b.product_id, b.ordered_at, b.turn, b.external_id, b.position, b.id,
+    b.quantity - coalesce(t.quantity, 0)
+  FROM bought b JOIN (SELECT DISTINCT customer_id, product_id FROM wanted) w USING (customer_id, product_id)
+  LEFT JOIN taken t ON t.purchase_line_id = b.id
 ), summed AS (
   SELECT *, sum(step) OVER story AS total,
     row_number() OVER story AS place FROM moves
@@ -160,22 +163,19 @@ LOWERED = """
 SELECT DISTINCT l.purchase_id FROM crm_returnallocation a JOIN crm_returnline b ON b.id = a.return_line_id
 JOIN crm_purchaseline l ON l.id = a.purchase_line_id WHERE b.parent_id = ANY(%s)
 """
-TOUCHED_PURCHASES = """
-SELECT l.purchase_id FROM crm_returnallocation a JOIN crm_returnline b ON b.id = a.return_line_id
-JOIN crm_purchaseline l ON l.id = a.purchase_line_id WHERE b.parent_id = ANY(%(scope)s)
-UNION
-SELECT l.purchase_id FROM st_allocation a JOIN crm_purchaseline l ON l.id = a.purchase_line_id
-"""
 DROP_OLD = """
 DELETE FROM crm_returnallocation a USING crm_returnline l
 WHERE l.id = a.return_line_id AND l.parent_id = ANY(%(scope)s) AND NOT EXISTS (
   SELECT FROM st_allocation s WHERE s.return_line_id = a.return_line_id AND s.purchase_line_id = a.purchase_line_id)
+RETURNING a.purchase_line_id
 """
 KEEP_NEW = """
 INSERT INTO crm_returnallocation AS a (return_line_id, purchase_line_id, quantity, net)
 SELECT return_line_id, purchase_line_id, quantity, net FROM st_allocation
+ORDER BY return_line_id, purchase_line_id
 ON CONFLICT (return_line_id, purchase_line_id) DO UPDATE SET quantity = excluded.quantity, net = excluded.net
 WHERE (a.quantity, a.net) IS DISTINCT FROM (excluded.quantity, excluded.net)
+RETURNING a.purchase_line_id
 """
 UNALLOCATED = """
 UPDATE crm_return r SET unallocated = n.unallocated
@@ -185,6 +185,7 @@ FROM (SELECT r.id, CASE WHEN r.held <> '' THEN 0 ELSE r.net - coalesce(sum(s.met
       WHERE r.id = ANY(%(scope)s) GROUP BY r.id) n
 WHERE n.id = r.id AND r.unallocated <> n.unallocated
 """
+PURCHASES_OF = "SELECT DISTINCT purchase_id FROM crm_purchaseline WHERE id = ANY(%s)"
 RECOUNT_LINES = """
 UPDATE crm_purchaseline l SET returned_quantity = n.quantity
 FROM (SELECT l.id, coalesce(sum(a.quantity), 0) AS quantity
@@ -208,27 +209,32 @@ RETURNING p.customer_id
 
 
 def reallocate(
-    cursor: CursorWrapper, purchases: Iterable[int], returns: Iterable[int], customers: Iterable[int]
+    cursor: CursorWrapper,
+    created: Iterable[int],
+    updated: Iterable[int],
+    returns: Iterable[int],
+    customers: Iterable[int],
 ) -> set[int]:
-    """Decide anew what follows from changed purchases, changed returns, and customers with returns.
+    """Decide anew what follows from created and updated purchases, changed returns, and customers with returns.
 
     The customers must be locked. Returns the customers for whom something may have changed.
     """
-    touched = {"purchases": list(purchases), "returns": list(returns), "customers": list(customers)}
-    touched["returns"] += [pk for (pk,) in sql.rows(cursor, WAITING, [touched["purchases"]])]
+    stale = list(updated)
+    touched = {"returns": list(returns), "customers": list(customers)}
+    touched["returns"] += [pk for (pk,) in sql.rows(cursor, WAITING, [[*created, *stale]])]
     if not touched["returns"] and not touched["customers"]:
-        return set()
-    before = sql.rows(cursor, "SELECT customer_id FROM crm_return WHERE id = ANY(%s)", [touched["returns"]])
+        return recount(cursor, stale)
+    before = {pk for (pk,) in sql.rows(cursor, CUSTOMERS_OF, [touched["returns"]])}
     cursor.execute(LINK, touched)
     ((people, referenced),) = sql.rows(cursor, SCOPE, touched)
     decide_held(cursor, referenced)
     scope = {"customers": people, "purchases": referenced, "returns": touched["returns"]}
     scope["scope"] = [pk for (pk,) in sql.rows(cursor, RETURNS_IN_SCOPE, scope)]
     cursor.execute(ALLOCATE, scope)
-    recounted = {pk for (pk,) in sql.rows(cursor, TOUCHED_PURCHASES, scope)} | set(touched["purchases"])
-    for statement in (DROP_OLD, KEEP_NEW, UNALLOCATED):
-        cursor.execute(statement, scope)
-    return recount(cursor, recounted) | {pk for (pk,) in before} - {None}
+    lines = sql.rows(cursor, DROP_OLD, scope) + sql.rows(cursor, KEEP_NEW, scope)
+    cursor.execute(UNALLOCATED, scope)
+    stale += [pk for (pk,) in sql.rows(cursor, PURCHASES_OF, [[pk for (pk,) in lines]])]
+    return recount(cursor, stale) | before - {None}
 
 
 def lowered_by(cursor: CursorWrapper, returns: list[int]) -> list[int]:
@@ -238,7 +244,7 @@ def lowered_by(cursor: CursorWrapper, returns: list[int]) -> list[int]:
 
 def recount(cursor: CursorWrapper, purchases: Iterable[int]) -> set[int]:
     """Bring purchases into line with their lines and allocations. Returns the customers of those that changed."""
-    wanted = sorted(purchases)
+    wanted = sorted(set(purchases))
     if not wanted:
         return set()
     cursor.execute(RECOUNT_LINES, [wanted])

@@ -143,7 +143,9 @@ class _Batch:
         sync_records.write(cursor, purchases, source_id, zone, known.ids, goods)
         sync_records.write(cursor, brought_back, source_id, zone, known.ids, goods)
         touched = known.changed | self.customers_of(known, purchases) | self.customers_of(known, brought_back)
-        touched |= returns.reallocate(cursor, purchases.written + lowered, brought_back.written, returning)
+        created, updated = purchases.written(CREATED), purchases.written(UPDATED) + lowered
+        changed = brought_back.written(CREATED) + brought_back.written(UPDATED)
+        touched |= returns.reallocate(cursor, created, updated, changed, returning)
         sync_products.settle(cursor, goods)
         if goods.regrouped:
             bought = [pk for (pk,) in sql.rows(cursor, REGROUPED, [list(goods.regrouped)])]

@@ -129,8 +129,9 @@ class _Reader:
         side.add(record)
         if record.customer:
             self.note_customer(record, row["customer"])
+        hour = record.version.replace(minute=0, second=0, microsecond=0)
         for product in self.goods:
-            self.note_product(product, record.version)
+            self.note_product(product, hour)
 
     def purchase(self, index: int, row: dict[str, Json]) -> Record:
         fields = self.fields
@@ -219,11 +220,10 @@ class _Reader:
             news.add(self.buyer, self.buyer_version, row.get("notice_version") or "", sale)
             news.rows.append(record.index if record.status else -1)
 
-    def note_product(self, row: dict[str, Json], version: datetime) -> None:
+    def note_product(self, row: dict[str, Json], hour: datetime) -> None:
         news = self.checked.products.setdefault(row["external_id"], ProductNews())
         if len(row) == 1:
             return
-        hour = version.replace(minute=0, second=0, microsecond=0)
         if "name" in row:
             news.name = later(news.name, (hour, row["name"] or ""))
         if "category" in row:

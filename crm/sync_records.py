@@ -102,9 +102,8 @@ class Plan:
     def having(self, status: str) -> list[str]:
         return [key for key, found in self.status.items() if found == status]
 
-    @property
-    def written(self) -> list[int]:
-        return [self.ids[key] for key, found in self.status.items() if found in (CREATED, UPDATED)]
+    def written(self, status: str) -> list[int]:
+        return [self.ids[key] for key in self.having(status)]
 
     def customers_before(self) -> set[int]:
         return {self.stored[key].customer for key in self.having(UPDATED)} - {None}  # type: ignore[return-value]
