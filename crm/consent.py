@@ -36,7 +36,7 @@ class ConsentError(ValueError):
 
 @dataclass(frozen=True)
 class How:
-    """How a declaration was made: the proof. `address`, `ip` and `user_agent` go where they can be erased.
+    """How a declaration was made: the proof. `address`, `ip`, `user_agent` and `note` go where they can be erased.
 
     `occurred_at` is now if left out. `double_opt_in`: the declaration brings its own proof of double opt-in.
     """
@@ -114,14 +114,13 @@ def _record(customer_id: int, purposes: list[str], channel: str, action: str, ho
                 source_id=how.source_id,
                 actor_id=how.actor_id,
                 double_opt_in=how.double_opt_in,
-                note=how.note,
                 occurred_at=at,
             )
             for purpose in purposes
         ]
     )
-    if how.address or how.ip or how.user_agent:
-        traces = {"address": how.address, "ip": how.ip, "user_agent": how.user_agent[:300]}
+    traces = {"address": how.address, "ip": how.ip, "user_agent": how.user_agent[:300], "note": how.note[:200]}
+    if any(traces.values()):
         ConsentTrace.objects.bulk_create([ConsentTrace(event=event, **traces) for event in events])
     refresh([customer_id])
     after = _states(customer_id, channel)

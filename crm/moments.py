@@ -223,7 +223,7 @@ def advocacy(customer: Customer, before: datetime, limit: int) -> Iterable[Timel
 
 def consents(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
     ledger = ConsentEvent.objects.filter(person_key=customer.person_key, occurred_at__lt=before)
-    for event in ledger.select_related("purpose").order_by("-occurred_at", "-pk")[:limit]:
+    for event in ledger.select_related("purpose", "trace").order_by("-occurred_at", "-pk")[:limit]:
         ended = event.action in (ConsentEvent.Action.WITHDRAWN, ConsentEvent.Action.OBJECTED)
         yield TimelineEntry(
             at=event.occurred_at,
@@ -232,8 +232,12 @@ def consents(customer: Customer, before: datetime, limit: int) -> Iterable[Timel
             title=gettext("Consent %(action)s: %(purpose)s")
             % {"action": event.get_action_display(), "purpose": purpose_label(event.purpose)},
             text=gettext("by %(channel)s") % {"channel": event.get_channel_display()},
-            notes=[note for note in (str(event.get_method_display()), event.note) if note],
+            notes=[note for note in (str(event.get_method_display()), event.note, _trace_note(event)) if note],
         )
+
+
+def _trace_note(event: ConsentEvent) -> str:
+    return event.trace.note if hasattr(event, "trace") else ""
 
 
 def participations(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:

@@ -10,6 +10,14 @@ from crm.models.consent import (
 from crm.models.contact import Interaction, InteractionEmotion
 from crm.models.customer import ContactPoint, Customer, CustomerKey
 from crm.models.event import ChangedCustomer, Event, Hold, MailLog, Participation
+from crm.models.privacy import (
+    AuditEntry,
+    CustomerChange,
+    ErasedKey,
+    ErasureLog,
+    PrivacyRequest,
+    SealedRecord,
+)
 from crm.models.purchase import (
     Category,
     Product,
@@ -28,6 +36,7 @@ __all__ = [
     "AdvocacyAct",
     "Answer",
     "ApiKey",
+    "AuditEntry",
     "BarrierFact",
     "Category",
     "ChangedCustomer",
@@ -38,7 +47,10 @@ __all__ = [
     "ConsentTrace",
     "ContactPoint",
     "Customer",
+    "CustomerChange",
     "CustomerKey",
+    "ErasedKey",
+    "ErasureLog",
     "Event",
     "Hold",
     "ImportRun",
@@ -47,6 +59,7 @@ __all__ = [
     "MailLog",
     "MotivatorEvidence",
     "Participation",
+    "PrivacyRequest",
     "Product",
     "Purchase",
     "PurchaseLine",
@@ -55,6 +68,7 @@ __all__ = [
     "Return",
     "ReturnAllocation",
     "ReturnLine",
+    "SealedRecord",
     "Shop",
     "Source",
     "Suppression",

@@ -89,6 +89,7 @@ class ConsentTrace(models.Model):
     address = models.CharField(max_length=254, blank=True, db_default="")
     ip = models.GenericIPAddressField(null=True, blank=True)
     user_agent = models.CharField(max_length=300, blank=True, db_default="")
+    note = models.CharField(max_length=200, blank=True, db_default="")
 
 
 class ConsentState(models.Model):
