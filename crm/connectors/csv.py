@@ -6,13 +6,13 @@ order of time. Positions are put into an order of their own, so a shuffled file 
 
 import csv
 import gzip
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from io import TextIOWrapper
-import itertools
 from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
@@ -206,11 +206,11 @@ class PurchaseFile:
         cells = [text.split(UNIT_SEPARATOR) for *_head, text in rows]
         made = FileRecord(kind, key, {}, [row[4] for row in rows], cells)
         for place, row in enumerate(rows):
-            if len(cells[place]) != len(self.header):
-                text = _("This line has %(found)s of %(expected)s columns.")
-                self.wrong(
-                    made, place, "columns", "", text % {"found": len(cells[place]), "expected": len(self.header)}
-                )
+            count = len(cells[place]) - 1
+            self.fill(cells[place])
+            if count != len(self.header):
+                text = _("This line has %(found)s columns instead of %(expected)s.")
+                self.wrong(made, place, "columns", "", text % {"found": count, "expected": len(self.header)})
             elif row[5]:
                 text = _("This is no time of the form %(form)s.") % {"form": self.profile.time_format}
                 self.wrong(made, place, "not_a_time", "at", text)
