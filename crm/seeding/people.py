@@ -83,6 +83,7 @@ def make(rng: Random, world: World, number: int, habit: Habit) -> Person:
 def _persona(person: Person) -> None:
     """The customer of the pictures in the manual."""
     person.given, person.family, person.title, person.salutation = "Jördis", "Wüstenhagen-Özdemir", "Dr.", "ms"
+    person.birthday = (3, 12, None)
     person.attributes = {"Zubereitung": "Siebträger", "Mahlgrad": "fein, Stufe 4"}
 
 
@@ -133,7 +134,7 @@ def _place(rng: Random, world: World, person: Person) -> None:
 
 def _birthday(rng: Random, world: World, person: Person) -> None:
     soon = person.greeted_soon
-    if person.company or not (soon or person.number % 97 == 25 or rng.random() < 0.55):
+    if person.company or person.birthday[0] or not (soon or person.number % 97 == 25 or rng.random() < 0.55):
         return
     day = world.clock.dates[int(rng.random() * 365)]
     if soon:
@@ -175,10 +176,10 @@ def _misspelt(rng: Random, name: str) -> str:
     for sign, other in SOUND_ALIKE:
         if sign in name:
             return name.replace(sign, other, 1)
-    at = int(rng.random() * max(1, len(name) - 2)) + 1
-    return (
-        name[: at - 1] + name[at : at + 1] + name[at - 1 : at] + name[at + 1 :] if len(name) > 3 else name + name[-1:]
-    )
+    if len(name) < 4:
+        return name + name[-1:]
+    at = 1 + int(rng.random() * (len(name) - 2))
+    return name[:at] + name[at + 1] + name[at] + name[at + 2 :]
 
 
 def write(person: Person, world: World, rows: Rows) -> None:

@@ -79,7 +79,7 @@ def _store(chunk: "Chunk", told: Told) -> None:
         for table, count in chunk.rows.copy(cursor).items():
             told.rows[table] = told.rows.get(table, 0) + count
         cursor.execute(returns.STAGING)
-        returns.reallocate(cursor, (), chunk.rows.returns, ())
+        returns.reallocate(cursor, created=(), updated=(), returns=chunk.rows.returns, customers=())
     told.customers += chunk.customers
 
 

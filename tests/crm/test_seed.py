@@ -144,8 +144,8 @@ def test_returns_are_allocated_as_sync_would_allocate_them() -> None:
     assert before["crm_returnallocation"]
     with connection.cursor() as cursor:
         cursor.execute(returns.STAGING)
-        everybody = list(Customer.objects.values_list("pk", flat=True))
-        returns.reallocate(cursor, (), list(Return.objects.values_list("pk", flat=True)), everybody)
+        everything = list(Return.objects.values_list("pk", flat=True))
+        returns.reallocate(cursor, created=(), updated=(), returns=everything, customers=())
     assert digests() == before
     assert set(Return.objects.values_list("held", flat=True)) == {"", "unknown_purchase", "exceeds_purchase"}
     partly = PurchaseLine.objects.filter(returned_quantity__gt=0, returned_quantity__lt=F("quantity"))
