@@ -12,6 +12,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 CUSTOMERS = """
@@ -112,7 +113,7 @@ def main() -> None:
     options = parser.parse_args()
     kept = bool(os.environ.get("STAMMKUNDE_VAR"))
     folder = os.environ.get("STAMMKUNDE_VAR") or tempfile.mkdtemp(prefix="stammkunde-benchmark-")
-    os.chmod(folder, 0o711)
+    Path(folder).chmod(0o711)  # the server has a user of its own where we are root
     os.environ |= {"STAMMKUNDE_VAR": folder, "DATABASE_ROLE": "owner", "DJANGO_SETTINGS_MODULE": "config.settings"}
     import django
 

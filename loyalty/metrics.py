@@ -57,7 +57,7 @@ UNALLOCATED = """
 
 # One row a sheet first: CSAT and disconfirmation of a sheet are one answer, and so are its emotions. Weights are
 # counted from a fixed instant, because their ratios do not depend on it and so neither does the mean.
-SHEETS = f"""
+SHEETS = """
   SELECT customer_id, response, min(answered_at) AS answered_at,
     power(2, (extract(epoch FROM min(answered_at) - '2020-01-01Z') / 86400)::float8 / %(half_life_days)s) AS w,
     max(value) FILTER (WHERE item = 'csat')::float8 * 10 AS csat,
@@ -67,11 +67,11 @@ SHEETS = f"""
     max(value) FILTER (WHERE item = 'involvement')::float8 * 10 AS involvement,
     (max(value) FILTER (WHERE item = 'comparison')::float8 + 3) / 6 * 100 AS comparison,
     max(form) AS form,
-    count(*) FILTER (WHERE item IN ({{positive}})) AS positives, count(*) FILTER (WHERE item IN ({{negative}})) AS negatives,
-    ((avg(value) FILTER (WHERE item IN ({{positive}})) - avg(value) FILTER (WHERE item IN ({{negative}})))::float8
+    count(*) FILTER (WHERE item IN ({positive})) AS positives, count(*) FILTER (WHERE item IN ({negative})) AS negatives,
+    ((avg(value) FILTER (WHERE item IN ({positive})) - avg(value) FILTER (WHERE item IN ({negative})))::float8
       + 10) * 5 AS nev
   FROM crm_answer p
-  WHERE origin = 'customer_self' AND answered_at <= %(moment)s {{only}}
+  WHERE origin = 'customer_self' AND answered_at <= %(moment)s {only}
   GROUP BY customer_id, response""".replace(
     "{positive}", ", ".join(f"'nev_{code}'" for code in emotions.POSITIVE)
 ).replace("{negative}", ", ".join(f"'nev_{code}'" for code in emotions.NEGATIVE))
@@ -82,9 +82,7 @@ NEV_SHORT = "form = 'short' AND positives >= 3 AND negatives >= 3"
 
 def weighted(value: str, where: str) -> str:
     """Mean of a sheet's value over the sheets that have it, newer ones counting more; to hundredths."""
-    return (
-        f"round(sum(w * ({value})) FILTER (WHERE {where}) / nullif(sum(w) FILTER (WHERE {where}), 0) * 100) / 100"
-    )
+    return f"round(sum(w * ({value})) FILTER (WHERE {where}) / nullif(sum(w) FILTER (WHERE {where}), 0) * 100) / 100"
 
 
 def latest_day(where: str) -> str:
@@ -117,13 +115,13 @@ PARTICIPATIONS = """
   WHERE occurred_at <= %(moment)s {only} AND (
     kind = 'member' AND (ended_at IS NULL OR ended_at > %(moment)s)
     OR kind = 'gathering' AND occurred_at > %(moment)s - interval '12 months')"""
-ACTS = f"""
+ACTS = """
   SELECT customer_id,
     array_agg(DISTINCT referred_id) FILTER (WHERE kind = 'referred_order' AND referred_id IS NOT NULL) AS referred,
-    count(*) FILTER (WHERE recent AND kind IN ({{strong}})) AS strong_acts,
-    count(*) FILTER (WHERE recent AND kind NOT IN ({{strong}})) AS medium_acts
+    count(*) FILTER (WHERE recent AND kind IN ({strong})) AS strong_acts,
+    count(*) FILTER (WHERE recent AND kind NOT IN ({strong})) AS medium_acts
   FROM (SELECT *, (occurred_at AT TIME ZONE %(zone)s)::date >= %(day)s::date - 365 AS recent
-    FROM crm_advocacyact p WHERE occurred_at <= %(moment)s {{only}}) acts
+    FROM crm_advocacyact p WHERE occurred_at <= %(moment)s {only}) acts
   GROUP BY customer_id""".replace("{strong}", ", ".join(f"'{kind}'" for kind in AdvocacyAct.STRONG))
 COMPLAINTS = """
   SELECT customer_id, count(*) AS severe_complaints FROM crm_complaint p
@@ -165,6 +163,7 @@ FROM crm_customer c
   LEFT JOIN ({complaints}) s ON s.customer_id = c.id
   LEFT JOIN ({recorded}) b ON b.customer_id = c.id
 WHERE c.merged_into_id IS NULL AND c.erased_at IS NULL {these}"""
+
 
 def columns() -> list[str]:
     fields: list[Field] = list(Metrics._meta.concrete_fields)

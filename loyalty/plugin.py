@@ -1,18 +1,30 @@
 """What loyalty adds to crm's pages."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import django_filters
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from crm.models import Customer
-from crm.plugins import Column, NavEntry, Plugin
-from loyalty import customer_list
+from crm.models import Customer, User
+from crm.plugins import Column, NavEntry, Panel, Plugin, TimelineEntry
+from loyalty import customer_list, history, panels
+from loyalty.models import Transition
 
 
 class LoyaltyPlugin(Plugin):
     nav = (NavEntry(_("Insights"), "insights", "chart-dots-3", "insights.view", 60),)
+    timeline_kinds = {history.KIND: _("Stages")}
+
+    def timeline(self, customer: Customer, kinds: set[str], before: datetime, limit: int) -> Iterable[TimelineEntry]:
+        return history.entries(customer, before, limit) if history.KIND in kinds else ()
+
+    def timeline_counts(self, customer: Customer) -> dict[str, int]:
+        return {history.KIND: Transition.objects.filter(customer=customer).count()}
+
+    def panels(self, customer: Customer, user: User) -> Iterable[Panel]:
+        return panels.panels(customer, user)
 
     def list_columns(self) -> Sequence[Column]:
         return customer_list.COLUMNS
@@ -22,3 +34,12 @@ class LoyaltyPlugin(Plugin):
 
     def filters(self) -> dict[str, django_filters.Filter]:
         return customer_list.filters()
+
+    def personal_data(self) -> Sequence[Table]:
+        return personal.TABLES
+
+    def export(self, customer: Customer, customer_ids: Sequence[int]) -> Iterable[Section]:
+        return personal.reasons(customer)
+
+    def before_erase(self) -> None:
+        personal.hold_off_judging()

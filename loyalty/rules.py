@@ -140,33 +140,51 @@ def _number(value: Any, name: str) -> float:
 
 def _check(rules: Rules) -> None:
     """Refuse what no customer could satisfy or what would divide by zero."""
-    rising = [
-        ("active", "overdue", "at_risk"),
-        ("active_share", "overdue_share", "at_risk_share"),
-        ("attitude_mid", "attitude_high"),
-    ]
-    for names in rising:
+    _check_order(rules)
+    _check_bounds(rules)
+    _check_shares(rules)
+    for name in POSITIVE:
+        if getattr(rules, name) <= 0:
+            raise RulesError(_("“%(name)s” must be above 0.") % {"name": name})
+    if sum(rules.attitude.values()) <= 0 or sum(rules.weights.values()) <= 0:
+        raise RulesError(_("At least one weight must be above 0."))
+
+
+POSITIVE = (
+    "active", "prior_intervals", "default_cycle_days", "least_interval_days", "half_life_days", "regular_orders",
+    "cycle_months", "winsor_share",
+)  # fmt: skip
+RISING = (
+    ("active", "overdue", "at_risk"),
+    ("active_share", "overdue_share", "at_risk_share"),
+    ("attitude_mid", "attitude_high"),
+)
+BOUNDS = ("active_bounds", "overdue_bounds", "at_risk_bounds")
+SHARES = ("winsor_share", "active_share", "overdue_share", "at_risk_share", "further_share")
+
+
+def _check_order(rules: Rules) -> None:
+    for names in RISING:
         values = [getattr(rules, name) for name in names]
         if values != sorted(set(values)):
             raise RulesError(_("These must rise from one to the next: %(names)s.") % {"names": ", ".join(names)})
-    for name in ("active_bounds", "overdue_bounds", "at_risk_bounds"):
-        lower, upper = getattr(rules, name)
+
+
+def _check_bounds(rules: Rules) -> None:
+    found = [getattr(rules, name) for name in BOUNDS]
+    for name, (lower, upper) in zip(BOUNDS, found, strict=True):
         if not 0 < lower <= upper:
             raise RulesError(_("“%(name)s” must be a lower and an upper bound.") % {"name": name})
-    for names in (("active_bounds", "overdue_bounds"), ("overdue_bounds", "at_risk_bounds")):
-        if any(low >= high for low, high in zip(getattr(rules, names[0]), getattr(rules, names[1]), strict=True)):
-            raise RulesError(_("These must rise from one to the next: %(names)s.") % {"names": ", ".join(names)})
-    positive = ["active", "prior_intervals", "default_cycle_days", "least_interval_days", "half_life_days",
-                "regular_orders", "cycle_months", "winsor_share"]  # fmt: skip
-    for name in positive:
-        if getattr(rules, name) <= 0:
-            raise RulesError(_("“%(name)s” must be above 0.") % {"name": name})
-    for name in ("winsor_share", "active_share", "overdue_share", "at_risk_share", "further_share"):
+    for below, above in zip(found, found[1:], strict=False):
+        if below[0] >= above[0] or below[1] >= above[1]:
+            raise RulesError(_("These must rise from one to the next: %(names)s.") % {"names": ", ".join(BOUNDS)})
+
+
+def _check_shares(rules: Rules) -> None:
+    for name in SHARES:
         if getattr(rules, name) > 1:
             raise RulesError(_("“%(name)s” is a share and at most 1.") % {"name": name})
     if rules.social_share + rules.benefits_share > 1:
         raise RulesError(_("Relationship and benefits may close the gap to 100 at most once: their shares exceed 1."))
-    if sum(rules.attitude.values()) <= 0 or sum(rules.weights.values()) <= 0:
-        raise RulesError(_("At least one weight must be above 0."))
     if any(weight > 1 for weight in rules.weights.values()):
         raise RulesError(_("A barrier counts at most in full: its weight is at most 1."))

@@ -77,7 +77,9 @@ class Assessment(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(expected_interval__gte=3), name="loyalty_assessment_interval_from_three"),
+            models.CheckConstraint(
+                condition=Q(expected_interval__gte=3), name="loyalty_assessment_interval_from_three"
+            ),
             models.CheckConstraint(
                 condition=Q(bond_type="") | Q(bond__isnull=False, lock_in__isnull=False),
                 name="loyalty_assessment_bond_type_needs_both",

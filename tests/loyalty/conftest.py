@@ -11,4 +11,3 @@ def today() -> Iterator[None]:
 
     with time_machine.travel(NOW, tick=False):
         yield
-

@@ -75,7 +75,9 @@ def test_two_purchases_on_one_day_are_one_order():
     assert (found.stage, found.orders) == ("first_time", 1)
 
 
-@pytest.mark.parametrize("purchase", [{"status": "placed"}, {"status": "cancelled"}, {"status": "refunded"}, {"gross": 0}])
+@pytest.mark.parametrize(
+    "purchase", [{"status": "placed"}, {"status": "cancelled"}, {"status": "refunded"}, {"gross": 0}]
+)
 def test_a_purchase_that_is_no_valid_order(purchase):
     assert judged(buyer(10, **purchase)).stage == "prospect"
 

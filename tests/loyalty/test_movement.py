@@ -92,7 +92,11 @@ def test_lapsing_freezes_the_stage():
     customer = buyer(10, 40, 70)
     judged(customer)
     lapsed = score_on(400)
-    assert (lapsed.status_on(DAY + timedelta(days=400)), lapsed.raw_stage, lapsed.stage) == ("lapsed", "repeat", "regular")
+    assert (lapsed.status_on(DAY + timedelta(days=400)), lapsed.raw_stage, lapsed.stage) == (
+        "lapsed",
+        "repeat",
+        "regular",
+    )
     assert score_on(600).stage == "regular"
     bought_live(customer, 601)
     back = score_on(601)

@@ -1,0 +1,166 @@
+"""The conditions of the stages in whole sentences: met, missing or unknown, with the customer's own figures."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+from django.db import connection
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from crm.display import day as day_text
+from crm.display import number
+from loyalty import stages, status
+from loyalty.models import Assessment, Metrics
+from loyalty.rules import Rules
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a sentence may speak of."""
+
+    metrics: Metrics
+    assessment: Assessment
+    rules: Rules
+    day: date
+
+    @property
+    def orders_needed(self) -> int:
+        short = self.assessment.base_cycle <= self.rules.short_cycle_days
+        return self.rules.regular_orders_short_cycle if short else self.rules.regular_orders
+
+    @property
+    def window(self) -> int:
+        """Days in which the last two orders must lie for stage 3."""
+        return round(max(self.rules.recent_days, self.rules.recent_intervals * self.assessment.expected_interval))
+
+    @property
+    def status(self) -> str:
+        return self.assessment.status_on(self.day)
+
+    @property
+    def status_label(self) -> str:
+        return str(status.Status(self.status).label) if self.status else _("no order yet")
+
+
+@dataclass(frozen=True)
+class Said:
+    """A condition in words. state: met, missing or unknown."""
+
+    code: str
+    state: str
+    text: str
+
+
+def states(customer_id: int, rules: Rules, day: date) -> dict[str, bool | None]:
+    """Every stage condition of one customer by its code, from the very expressions that judge everybody. One query."""
+    listed = {condition.code: condition.sql for stage in stages.STAGES for condition in stage.conditions}
+    own = {field.column for field in Metrics._meta.concrete_fields}
+    judged = [f.column for f in Assessment._meta.concrete_fields if f.column not in own]
+    row = f"""SELECT m.*, {", ".join(f"a.{name}" for name in judged)} FROM loyalty_metrics m
+      JOIN loyalty_assessment a ON a.customer_id = m.customer_id WHERE m.customer_id = %(customer)s"""
+    answers = ", ".join(sql for sql in listed.values())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {answers} FROM (SELECT j.*, {status.status_sql()} AS status FROM ({row}) j) j",
+            rules.parameters() | {"customer": customer_id, "day": day},
+        )
+        found = cursor.fetchone()
+    return dict(zip(listed, found, strict=True)) if found else {}
+
+
+def said(stage: stages.Stage, found: dict[str, bool | None], standing: Standing) -> list[Said]:
+    """The conditions of a stage, those of the stages below first."""
+    words = {True: "met", False: "missing", None: "unknown"}
+    return [
+        Said(condition.code, words[found[condition.code]], WORDING[condition.code](standing, found[condition.code]))
+        for condition in stages.all_conditions(stage)
+    ]
+
+
+def one_order(at: Standing, met: bool | None) -> str:
+    return _("Ordered for the first time") if met else _("a first order")
+
+
+def two_orders(at: Standing, met: bool | None) -> str:
+    if met:
+        return _("Ordered again on another day")
+    return ngettext("an order on another day: %(n)s so far", "orders on two days: %(n)s so far", at.metrics.orders) % {
+        "n": number(at.metrics.orders)
+    }
+
+
+def enough_orders(at: Standing, met: bool | None) -> str:
+    lacking = at.orders_needed - at.metrics.orders
+    if met:
+        return ngettext("%(n)s order, at least %(least)s", "%(n)s orders, at least %(least)s", at.metrics.orders) % {
+            "n": number(at.metrics.orders),
+            "least": number(at.orders_needed),
+        }
+    return ngettext(
+        "%(n)s more order, at least %(least)s in all", "%(n)s more orders, at least %(least)s in all", lacking
+    ) % {"n": number(lacking), "least": number(at.orders_needed)}
+
+
+def recent_orders(at: Standing, met: bool | None) -> str:
+    named = {"days": number(at.window), "day": day_text(at.metrics.previous_order_on)}
+    if met:
+        return _("Two orders within %(days)s days, the earlier on %(day)s") % named
+    return _("two orders within %(days)s days") % named
+
+
+def not_lapsed(at: Standing, met: bool | None) -> str:
+    if met:
+        return _("Not lapsed: status %(status)s") % {"status": at.status_label}
+    return _("an order: the last was on %(day)s, status %(status)s") % {
+        "status": at.status_label,
+        "day": day_text(at.metrics.last_order_on) or _("unknown"),
+    }
+
+
+def alive(at: Standing, met: bool | None) -> str:
+    return (_("Status %(status)s") if met else _("an order soon: status %(status)s")) % {"status": at.status_label}
+
+
+def attitude_high(at: Standing, met: bool | None) -> str:
+    named = {"least": number(at.rules.attitude_high), "value": number(at.assessment.relative_attitude, 1)}
+    if met is None:
+        lacking = max(1, at.rules.evidence_parts - at.assessment.evidence)
+        return ngettext(
+            "attitude of at least %(least)s: unknown, answers on %(n)s more part are needed",
+            "attitude of at least %(least)s: unknown, answers on %(n)s more parts are needed",
+            lacking,
+        ) % (named | {"n": number(lacking)})
+    return (_("Attitude %(value)s, at least %(least)s") if met else _("attitude from %(value)s to %(least)s")) % named
+
+
+def no_severe_complaint(at: Standing, met: bool | None) -> str:
+    n = at.metrics.severe_complaints
+    if met:
+        return _("No open complaint of high severity")
+    return ngettext(
+        "solving the open complaint of high severity", "solving %(n)s open complaints of high severity", n
+    ) % {"n": number(n)}  # fmt: skip
+
+
+def advocacy(at: Standing, met: bool | None) -> str:
+    strong, medium = at.metrics.strong_acts, at.metrics.medium_acts
+    if met:
+        return ngettext(
+            "Spoke for the shop %(n)s time within 365 days", "Spoke for the shop %(n)s times within 365 days",
+            strong + medium,
+        ) % {"n": number(strong + medium)}  # fmt: skip
+    return ngettext(
+        "speaking for the shop: a review, a recommendation or the like within 365 days, %(n)s mention so far",
+        "speaking for the shop: a review, a recommendation or the like within 365 days, %(n)s mentions so far",
+        medium,
+    ) % {"n": number(medium)}
+
+
+WORDING: dict[str, Callable[[Standing, bool | None], str]] = {
+    wording.__name__: wording
+    for wording in (
+        one_order, two_orders, enough_orders, recent_orders, not_lapsed, alive, attitude_high, no_severe_complaint,
+        advocacy,
+    )
+}  # fmt: skip

@@ -1,0 +1,398 @@
+"""Stored parts in whole sentences: why a customer stands where they stand, what is unknown, and what comes next.
+
+Nothing is computed anew here: every figure is one that the judgement stored, or the answer of the very expression
+that judged. Works in the active language.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
+
+from crm.display import day as day_text
+from crm.display import number, percent
+from crm.models import Customer, Participation, Shop, User
+from loyalty import actions, conditions, reasons, rules, scoring, stages
+from loyalty.barriers import BARRIERS, Barrier
+from loyalty.conditions import Said, Standing
+from loyalty.judging import PARTS
+from loyalty.models import Assessment, Calibration, Metrics
+from loyalty.reasons import Line, Names
+from loyalty.status import Status
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the attitude: value 0 to 100 or None, its weight, and what it adds to the weighted sum."""
+
+    code: str
+    label: str
+    value: float | None
+    weight: float
+    answered_on: date | None = None
+
+    @property
+    def contribution(self) -> float | None:
+        return None if self.value is None else self.value * self.weight / 100
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A barrier with its lines. `weighted` is what it counts in the lock-in; `known` of `signals` are known."""
+
+    code: str
+    label: str
+    sign: int
+    score: float | None
+    weight: float | None
+    lines: list[Line]
+
+    @property
+    def weighted(self) -> float | None:
+        return None if self.score is None or self.weight is None else self.score * self.weight
+
+    @property
+    def known(self) -> int:
+        return sum(line.points is not None for line in self.lines)
+
+    @property
+    def coverage(self) -> str:
+        return _("%(known)s of %(all)s signals known") % {"known": number(self.known), "all": number(len(self.lines))}
+
+
+@dataclass(frozen=True)
+class Next:
+    """The stage above: its conditions, a sentence on what is missing, and the one action that helps."""
+
+    stage: stages.Stage
+    conditions: list[Said]
+    sentence: str
+    action: actions.Action | None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Everything the profile and the API say about one judgement."""
+
+    assessment: Assessment
+    metrics: Metrics
+    day: date
+    rules_version: int
+    stage: str
+    badges: list[str]
+    conditions: list[Said]
+    next: Next | None
+    status: str
+    interval: str
+    attitude: str
+    parts: list[Part]
+    barriers: list[Scored]
+    lock_in: str
+    bond: str
+    share: str
+    advice: str
+
+
+def explain(customer: Customer) -> Explanation | None:
+    """The explanation of a customer's judgement, None if not judged yet. A fixed number of queries."""
+    assessment = Assessment.objects.filter(customer=customer).select_related("customer__metrics").first()
+    if assessment is None:
+        return None
+    metrics, day, in_force = assessment.customer.metrics, scoring.shown_day(), rules.current()
+    standing = Standing(metrics, assessment, in_force, day)
+    found = conditions.states(customer.pk, in_force, day)
+    scored = barriers(assessment, metrics, in_force, names_of(metrics), day)
+    return Explanation(
+        assessment=assessment,
+        metrics=metrics,
+        day=day,
+        rules_version=assessment.rules_version,
+        stage=stage_sentence(standing),
+        badges=badges(standing),
+        conditions=conditions.said(stages.by_code(assessment.stage), found, standing),
+        next=next_of(standing, found),
+        status=status_sentence(standing),
+        interval=interval_sentence(standing),
+        attitude=attitude_sentence(standing),
+        parts=parts(metrics, in_force),
+        barriers=scored,
+        lock_in=lock_in_sentence(assessment, scored, in_force),
+        bond=bond_sentence(assessment, in_force),
+        share=share_sentence(assessment, in_force),
+        advice=advice(assessment),
+    )
+
+
+def names_of(metrics: Metrics) -> Names:
+    contact = User.objects.filter(pk=metrics.contact_id).first()
+    taken_part = (
+        Participation.objects.filter(customer=metrics.customer_id, kind__in=["member", "gathering"])
+        .order_by("-occurred_at")
+        .first()
+    )
+    return Names(
+        contact=str(contact) if contact else "",
+        gathering=taken_part.title if taken_part else "",
+        gathering_on=taken_part.occurred_at if taken_part else None,
+        currency=Shop.current().currency,
+    )
+
+
+def stage_label(code: str) -> str:
+    return str(stages.by_code(code).label)
+
+
+def stage_sentence(at: Standing) -> str:
+    judged = at.assessment
+    named = {
+        "stage": stage_label(judged.stage),
+        "day": day_text(judged.stage_since),
+        "raw": stage_label(judged.raw_stage),
+    }
+    if at.status == Status.LAPSED:
+        return _("Last: %(stage)s") % named
+    if judged.failing_since:
+        return _("%(stage)s; by the facts only %(raw)s since %(failing)s") % (
+            named | {"failing": day_text(judged.failing_since)}
+        )
+    return (_("%(stage)s since %(day)s") if judged.stage_since else "%(stage)s") % named
+
+
+def badges(at: Standing) -> list[str]:
+    """Short warnings beside the stage."""
+    judged, found = at.assessment, []
+    if judged.stage in ("loyal", "ambassador") and (judged.lock_in or 0) >= at.rules.lock_in_high:
+        found.append(_("Behaviour partly forced"))
+    if judged.stage == "regular" and judged.attitude is None:
+        found.append(_("Attitude unknown: suggest a survey"))
+    return found
+
+
+def next_of(at: Standing, found: dict[str, bool | None]) -> Next | None:
+    above = stages.next_stage(at.assessment.stage)
+    if above is None:
+        return None
+    said = conditions.said(above, found, at)
+    open_ones = [one for one in said if one.state != "met"]
+    missing = [one.code for one in open_ones if one.state == "missing"]
+    unknown = [one.code for one in open_ones if one.state == "unknown"]
+    sentence = ngettext(
+        "%(n)s thing is missing for “%(stage)s”: %(what)s.", "%(n)s things are missing for “%(stage)s”: %(what)s.",
+        len(open_ones),
+    ) % {"n": number(len(open_ones)), "stage": above.label, "what": "; ".join(one.text for one in open_ones)}  # fmt: skip
+    if not open_ones:
+        sentence = _("Everything for “%(stage)s” is met.") % {"stage": above.label}
+    return Next(above, said, sentence, actions.suggested(missing, unknown, at.assessment.bond_type))
+
+
+def status_sentence(at: Standing) -> str:
+    judged = at.assessment
+    if judged.contract_until and at.status:
+        return contract_sentence(at)
+    if judged.last_order_on is None:
+        return _("No order yet, so there is no status.")
+    days = (at.day - judged.last_order_on).days
+    named = {
+        "status": at.status_label,
+        "n": number(days),
+        "day": day_text(judged.last_order_on),
+        "ratio": number(judged.overdue_ratio_on(at.day), 2),
+        "expected": number(judged.expected_interval),
+    }
+    text = (
+        ngettext(
+            "%(status)s: the last order was %(n)s day ago, on %(day)s. That is %(ratio)s times the expected %(expected)s days.",
+            "%(status)s: the last order was %(n)s days ago, on %(day)s. That is %(ratio)s times the expected %(expected)s days.",
+            days,
+        )
+        % named
+    )
+    if at.status == Status.LAPSED:
+        text += " " + _("Very probably they have gone; that is not certain.")
+    return text[:1].upper() + text[1:]
+
+
+def contract_sentence(at: Standing) -> str:
+    named = {"status": at.status_label, "day": day_text(at.assessment.contract_until)}
+    if at.assessment.contract_until and at.assessment.contract_until.year == 9999:
+        text = _("%(status)s: the contract renews by itself.")
+    elif at.status == Status.ACTIVE:
+        text = _("%(status)s: the contract runs until %(day)s.")
+    elif at.status == Status.AT_RISK:
+        text = _("%(status)s: the contract is cancelled and ends on %(day)s.")
+    else:
+        text = _("%(status)s: the contract ended on %(day)s.")
+    text %= named
+    return text[:1].upper() + text[1:]
+
+
+def interval_sentence(at: Standing) -> str:
+    """domain 3.1: three thought-of shop intervals and the customer's own, and which base was used."""
+    judged, own = at.assessment, max(0, at.metrics.orders - 1)
+    named = {
+        "expected": number(judged.expected_interval),
+        "prior": number(at.rules.prior_intervals),
+        "base": number(judged.base_cycle, 1),
+        "kind": Calibration.Kind(judged.base_kind).label,
+        "n": number(own),
+    }
+    return (
+        ngettext(
+            "Expected every %(expected)s days: %(prior)s shop intervals of %(base)s days (%(kind)s) and %(n)s of their own.",
+            "Expected every %(expected)s days: %(prior)s shop intervals of %(base)s days (%(kind)s) and %(n)s of their own.",
+            own,
+        )
+        % named
+    )
+
+
+def part_labels() -> dict[str, str]:
+    return {
+        "satisfaction": _("Satisfaction"),
+        "trust": _("Trust"),
+        "commitment": _("Commitment"),
+        "nev": _("Net Emotional Value"),
+        "involvement": _("Involvement"),
+    }
+
+
+def parts(metrics: Metrics, in_force: rules.Rules) -> list[Part]:
+    labels = part_labels()
+    return [
+        Part(code, labels[code], getattr(metrics, code), in_force.attitude[code], getattr(metrics, f"{code}_on", None))
+        for code in PARTS
+    ]
+
+
+def attitude_sentence(at: Standing) -> str:
+    judged, known = at.assessment, sum(getattr(at.metrics, code) is not None for code in PARTS)
+    named = {"value": number(judged.attitude, 1), "n": number(known), "all": number(len(PARTS))}
+    if judged.attitude is None:
+        return ngettext(
+            "Attitude unknown: %(n)s part answered within %(days)s days, at least %(least)s are needed. Ask for their opinion.",
+            "Attitude unknown: %(n)s parts answered within %(days)s days, at least %(least)s are needed. Ask for their opinion.",
+            judged.evidence,
+        ) % {
+            "n": number(judged.evidence),
+            "days": number(at.rules.evidence_days),
+            "least": number(at.rules.evidence_parts),
+        }
+    text = ngettext(
+        "Attitude %(value)s, from %(n)s of %(all)s part.", "Attitude %(value)s, from %(n)s of %(all)s parts.", known
+    )
+    text %= named
+    if not judged.attitude_compared:
+        return text + " " + _("Without a comparison with other shops.")
+    return (
+        text + " " + _("Compared with other shops: %(relative)s.") % {"relative": number(judged.relative_attitude, 1)}
+    )
+
+
+def barriers(
+    judged: Assessment, metrics: Metrics, in_force: rules.Rules, names: Names, day: date
+) -> list[Scored]:  # fmt: skip
+    return [scored(barrier, judged, metrics, in_force, names, day) for barrier in BARRIERS]
+
+
+def scored(
+    barrier: Barrier, judged: Assessment, metrics: Metrics, in_force: rules.Rules, names: Names, day: date
+) -> Scored:
+    return Scored(
+        barrier.code,
+        str(barrier.label),
+        barrier.sign,
+        getattr(judged, barrier.code),
+        in_force.weights.get(barrier.code) if barrier.sign < 0 else None,
+        reasons.lines(barrier, judged.points, metrics, names, day),
+    )
+
+
+def lock_in_sentence(judged: Assessment, scores: list[Scored], in_force: rules.Rules) -> str:
+    """The strongest bolt in full, each further one by its share: with the points and signals that made them."""
+    if judged.lock_in is None:
+        return _("Lock-in unknown: no signal of it is known.")
+    bolts = sorted((one for one in scores if one.weighted), key=lambda one: one.weighted or 0, reverse=True)
+    if not bolts:
+        return _("Lock-in 0: nothing known holds them against their will.")
+    shares = [bolt(bolts[0]), *(f"{further(in_force.further_share)} {bolt(one)}" for one in bolts[1:])]
+    return _("Lock-in %(value)s: %(bolts)s") % {"value": places(judged.lock_in), "bolts": " + ".join(shares)}
+
+
+def bolt(one: Scored) -> str:
+    """“Effort 18 (30 points × 0.6: recurring delivery)”."""
+    points = round(one.score or 0)
+    return ngettext(
+        "%(barrier)s %(weighted)s (%(n)s point × %(weight)s: %(signals)s)",
+        "%(barrier)s %(weighted)s (%(n)s points × %(weight)s: %(signals)s)",
+        points,
+    ) % {
+        "barrier": one.label,
+        "weighted": places(one.weighted),
+        "n": places(one.score),
+        "weight": places(one.weight),
+        "signals": ", ".join(signal_label(one.code, line.code) for line in one.lines if line.points),
+    }
+
+
+def signal_label(barrier: str, code: str) -> str:
+    return next(str(s.label) for b in BARRIERS if b.code == barrier for s in b.signals if s.code == code)
+
+
+def further(share: float) -> str:
+    if share == 0.25:
+        return pgettext("lock-in: ‹a quarter of› Technology 16", "a quarter of")
+    return _("%(share)s of") % {"share": percent(share)}
+
+
+def places(value: float | None) -> str | None:
+    """A score with one decimal where it has one."""
+    return None if value is None else number(value, 0 if round(value, 1) == round(value) else 1)
+
+
+def bond_sentence(judged: Assessment, in_force: rules.Rules) -> str:
+    if judged.bond is None:
+        return _("Bond unknown, because the attitude is.")
+    social, benefits = judged.social, judged.lost_benefits
+    text = _("Bond %(value)s: the attitude %(attitude)s is its core") % {
+        "value": places(judged.bond),
+        "attitude": places(judged.attitude),
+    }
+    additions = [
+        (_("the relationship (%(score)s)"), social, in_force.social_share),
+        (_("benefits (%(score)s)"), benefits, in_force.benefits_share),
+    ]
+    closing = [
+        _("%(what)s closes %(share)s of the gap to 100")
+        % {"what": what % {"score": places(score)}, "share": percent(score / 100 * share, 1)}
+        for what, score, share in additions
+        if score
+    ]
+    unknown = [word for word, score in ((_("relationship"), social), (_("benefits"), benefits)) if score is None]
+    text = "; ".join([text, *closing]) + "."
+    if unknown:
+        text += " " + _("Unknown and counted as 0: %(what)s.") % {"what": ", ".join(unknown)}
+    return text
+
+
+def share_sentence(judged: Assessment, in_force: rules.Rules) -> str:
+    if judged.bond is None or judged.lock_in is None:
+        return _("How much of it is voluntary cannot be told while bond or lock-in is unknown.")
+    if judged.voluntary_share is None:
+        return _("Bond and lock-in are %(sum)s together: below %(least)s no share is shown.") % {
+            "sum": places(judged.bond + judged.lock_in),
+            "least": number(in_force.share_from),
+        }
+    return _("%(share)s of what holds them is voluntary.") % {"share": percent(judged.voluntary_share / 100)}
+
+
+def advice(judged: Assessment) -> str:
+    """What the type of bond asks for (`domain.md` 4)."""
+    return {
+        "voluntary": _("They stay because they want to: appreciate it, and ask for a recommendation."),
+        "voluntary_and_locked": _(
+            "They would stay without the lock: keep asking how they feel, and talk before the contract ends."
+        ),
+        "captive": _("Held, not bound: take away friction, be clear about ways out, and never ask for a review."),
+        "unattached": _("Nothing holds them yet: get the basics right first."),
+    }.get(judged.bond_type, "")

@@ -1,0 +1,133 @@
+"""Why a barrier has its points: every signal in words, with its figures and dates."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from crm.display import day as day_text
+from crm.display import money, number, percent
+from loyalty.barriers import SIGNALS, Barrier, Signal, slice_of
+from loyalty.models import Metrics
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a reason calls by name: the member of staff, the latest event or membership, the currency."""
+
+    contact: str = ""
+    gathering: str = ""
+    gathering_on: date | None = None
+    currency: str = "EUR"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One signal. points is None while it is unknown; `learn` then says how to come to know it."""
+
+    code: str
+    text: str
+    points: float | None
+    most: float
+    learn: str = ""
+
+
+def lines(barrier: Barrier, points: list[float | None], metrics: Metrics, names: Names, day: date) -> list[Line]:
+    """The signals of a barrier with their stored points."""
+    stored = points[slice_of(barrier.code)] if len(points) == len(SIGNALS) else [None] * len(barrier.signals)
+    return [
+        line(signal, found, metrics, names, day) for signal, found in zip(barrier.signals, stored, strict=True)
+    ]  # fmt: skip
+
+
+def line(signal: Signal, points: float | None, metrics: Metrics, names: Names, day: date) -> Line:
+    if points is None:
+        return Line(signal.code, str(signal.label), None, signal.points, how_to_learn(signal))
+    wording = WORDING.get(signal.code)
+    text = wording(metrics, names, day, points) if wording else recorded(signal, metrics, names)
+    return Line(signal.code, text, points, signal.points)
+
+
+def how_to_learn(signal: Signal) -> str:
+    if signal.kind == "recorded":
+        return _("Nobody has recorded it. Ask, and note it here.")
+    return _("No source delivers this yet.")
+
+
+def recorded(signal: Signal, metrics: Metrics, names: Names) -> str:
+    """What staff recorded: the signal, its value and the day."""
+    value, on = (metrics.recorded or {}).get(signal.code, (0, None))
+    named = {"signal": signal.label, "value": amount(signal, float(value), names), "day": day_text(as_day(on))}
+    return _("%(signal)s: %(value)s, recorded on %(day)s") % named
+
+
+def as_day(stored: str | None) -> date | None:
+    return date.fromisoformat(stored) if stored else None
+
+
+def amount(signal: Signal, value: float, names: Names) -> str | None:
+    """A recorded value in its unit."""
+    if signal.unit == "months":
+        return ngettext("%(n)s month", "%(n)s months", round(value)) % {"n": number(value)}
+    if signal.unit == "share":
+        return percent(value)
+    if signal.unit == "money":
+        return money(value, names.currency)
+    if signal.unit == "count":
+        return number(value)
+    return _("yes") if value > 0 else _("no")
+
+
+def full_months(start: date | None, end: date) -> int:
+    """Whole months from one day to another, as PostgreSQL's age() counts them."""
+    if start is None or start > end:
+        return 0
+    return (end.year - start.year) * 12 + end.month - start.month - (end.day < start.day)
+
+
+def tenure(metrics: Metrics, names: Names, day: date, points: float) -> str:
+    if metrics.first_order_on is None:
+        return _("No order yet")
+    months = full_months(metrics.first_order_on, day)
+    return ngettext(
+        "Customer for %(n)s month, since %(day)s", "Customer for %(n)s months, since %(day)s", months
+    ) % {"n": number(months), "day": day_text(metrics.first_order_on)}  # fmt: skip
+
+
+def routine_place(metrics: Metrics, names: Names, day: date, points: float) -> str:
+    if not metrics.place:
+        return _("No place is known of their purchases")
+    return ngettext(
+        "%(n)s of %(all)s purchase through %(place)s", "%(n)s of %(all)s purchases through %(place)s", metrics.purchases
+    ) % {"n": number(metrics.place_purchases), "all": number(metrics.purchases), "place": metrics.place}
+
+
+def named_contact(metrics: Metrics, names: Names, day: date, points: float) -> str:
+    n = metrics.good_contacts
+    if n == 0:
+        return _("No contact rated 7 or better in 12 months")
+    return ngettext(
+        "%(n)s contact with %(name)s rated 7 or better in 12 months",
+        "%(n)s contacts with %(name)s rated 7 or better in 12 months",
+        n,
+    ) % {"n": number(n), "name": names.contact or _("a member of staff")}
+
+
+def takes_part(metrics: Metrics, names: Names, day: date, points: float) -> str:
+    if not metrics.takes_part:
+        return _("Neither a member nor a guest of an event in 12 months")
+    return _("Takes part: %(title)s, %(day)s") % {"title": names.gathering, "day": day_text(names.gathering_on)}
+
+
+def referred_active(metrics: Metrics, names: Names, day: date, points: float) -> str:
+    n = len(metrics.referred or [])
+    if n == 0:
+        return _("Brought no customer yet")
+    return ngettext("Brought %(n)s customer", "Brought %(n)s customers", n) % {"n": number(n)}
+
+
+WORDING: dict[str, Callable[[Metrics, Names, date, float], str]] = {
+    wording.__name__: wording for wording in (tenure, routine_place, named_contact, takes_part, referred_active)
+}
