@@ -76,7 +76,7 @@ class CustomerFilter(django_filters.FilterSet):
 def customer_filter(query: Any, customers: QuerySet[Customer]) -> django_filters.FilterSet:
     """The list's filters with those of the upper apps first, bound to a request's query."""
     added = {name: one for plugin in plugins.registered() for name, one in plugin.filters().items()}
-    complete = type("CompleteCustomerFilter", (CustomerFilter,), added)
+    complete = type("CompleteCustomerFilter", (CustomerFilter,), dict(added))  # its metaclass empties the dict
     bound = complete(query, queryset=customers)
     styled(bound.form)
     bound.form.order_fields([*added, *CustomerFilter.base_filters])
