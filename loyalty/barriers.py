@@ -78,7 +78,7 @@ BARRIERS = (
     Barrier("technical", _("Technology"), -1, 0.8, (
         Signal("owns_system", _("Owns a system that needs our parts or consumables"), 40),
         Signal("consumables_share", _("Share of spending on those"), 40, "{v}", unit="share",
-               help=_("Share of the last twelve months' spending, 0 to 1.")),
+               help=_("Share of the last twelve months' spending.")),
         Signal("custom_configuration", _("We hold a configuration made for the customer"), 20),
     )),
     Barrier("monetary_loss", _("Loss of money"), -1, 0.8, (
