@@ -49,9 +49,9 @@ def brought_back(external_id: str = "r1", at: str | None = None, **more: Any) ->
 
 
 SOURCE = "(SELECT name FROM crm_source WHERE id = {0}.source_id)"
-CUSTOMER = "(SELECT array_agg(k.external_id ORDER BY 1) FROM crm_customerkey k WHERE k.customer_id = {0})"
+CUSTOMER = "(SELECT array_agg(k.external_id ORDER BY k.external_id) FROM crm_customerkey k WHERE k.customer_id = {0})"
 PRODUCT = "(SELECT g.external_id FROM crm_product g WHERE g.id = {0})"
-GROUPS = "(SELECT array_agg(g.external_id ORDER BY 1) FROM crm_category g WHERE g.id = ANY({0}))"
+GROUPS = "(SELECT array_agg(g.external_id ORDER BY g.external_id) FROM crm_category g WHERE g.id = ANY({0}))"
 VERSIONS = "(SELECT jsonb_object_agg(key, value->0) FROM jsonb_each(c.field_versions))"
 
 # All facts by the names of their sources: without ids, and without the time of arrival.
