@@ -6,9 +6,8 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.models import Customer
 from crm.plugins import Column
-from loyalty import rules
-from loyalty.models import Assessment, Calibration
-from loyalty.overview import reference_day
+from loyalty import rules, scoring
+from loyalty.models import Assessment
 from loyalty.stages import STAGES
 from loyalty.status import Status, status_expression
 
@@ -21,7 +20,7 @@ COLUMNS = (
 
 def shown(customers: QuerySet[Customer]) -> QuerySet[Customer]:
     """With the judgement and the status of the day, in the same query."""
-    day = reference_day(Calibration.objects.filter(pk=1).first())
+    day = scoring.shown_day()
     return customers.select_related("assessment").annotate(loyalty_status=status_expression(day, "assessment__"))
 
 
@@ -30,7 +29,7 @@ def by_stage(customers: QuerySet[Customer], name: str, value: str) -> QuerySet[C
 
 
 def by_status(customers: QuerySet[Customer], name: str, value: str) -> QuerySet[Customer]:
-    day = reference_day(Calibration.objects.filter(pk=1).first())
+    day = scoring.shown_day()
     found = customers.annotate(filtered_status=status_expression(day, "assessment__"))
     if value == "none":
         return found.filter(assessment__isnull=False, filtered_status="")

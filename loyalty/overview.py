@@ -10,9 +10,8 @@ from math import sqrt
 from django.db.models import Case, Count, F, Max, Min, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import Coalesce
 
-from crm import days
 from crm.models import Customer, Purchase, Return
-from loyalty import rules
+from loyalty import rules, scoring
 from loyalty.models import Assessment, Calibration
 from loyalty.stages import STAGES
 from loyalty.status import status_expression
@@ -91,15 +90,10 @@ class Overview:
         return self.statuses["overdue"] + self.statuses["at_risk"]
 
 
-def reference_day(calibration: Calibration | None) -> date:
-    """The day the stored judgements speak of: today, unless they were stored as of a past day."""
-    return calibration.pinned_on if calibration is not None and calibration.pinned_on else days.today()
-
-
 def overview() -> Overview:
-    """The figures now: six queries."""
+    """The figures now: seven queries."""
     calibration = Calibration.objects.filter(pk=1).first()
-    day = reference_day(calibration)
+    day = scoring.shown_day()
     rows = list(_groups(day, rules.current().lock_in_high))
     revenue, anonymous = _revenue(day)
     versions = Assessment.objects.aggregate(low=Min("rules_version"), high=Max("rules_version"), at=Max("judged_at"))

@@ -8,8 +8,11 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from crm.models import Customer, User
-from crm.plugins import Column, NavEntry, Panel, Plugin, TimelineEntry
-from loyalty import customer_list, history, panels
+from crm.plugins import BarrierSignal, Column, NavEntry, Panel, Plugin, TimelineEntry
+from crm.privacy.registry import Table
+from crm.privacy.sections import Section
+from loyalty import customer_list, history, panels, personal
+from loyalty.barriers import RECORDABLE
 from loyalty.models import Transition
 
 
@@ -34,6 +37,12 @@ class LoyaltyPlugin(Plugin):
 
     def filters(self) -> dict[str, django_filters.Filter]:
         return customer_list.filters()
+
+    def barrier_signals(self) -> Sequence[BarrierSignal]:
+        return [
+            BarrierSignal(code, signal.label, signal.unit or "flag", signal.help)  # type: ignore[arg-type]
+            for code, signal in RECORDABLE.items()
+        ]
 
     def personal_data(self) -> Sequence[Table]:
         return personal.TABLES

@@ -1,0 +1,216 @@
+"""Loyalty's part of a customer's page: where they stand and why, what is missing, and what holds them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from django.db.models import Count, F, Func
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from crm import access
+from crm.display import number, signed
+from crm.models import Category, Complaint, Customer, Purchase, Shop, User
+from crm.plugins import Panel
+from loyalty import badges, rules
+from loyalty.explain import Explanation, Scored, explain
+from loyalty.models import Assessment, Transition
+from loyalty.reasons import Line
+from loyalty.stages import STAGES
+from loyalty.status import Status
+
+CATEGORIES_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A row of <c-reason>: what a score is made of. score None is unknown."""
+
+    name: str
+    kind: str
+    score: float | None
+    lines: list[tuple[str, str]]
+    total: tuple[str, str] | None = None
+
+
+def panels(customer: Customer, user: User) -> Iterable[Panel]:
+    """A fixed number of queries, whatever the customer's history."""
+    found = explain(customer)
+    if found is None:
+        return [Panel("standing", "loyalty/not_judged.html", {})]
+    return [
+        Panel("standing", "loyalty/standing.html", standing(customer, user, found)),
+        Panel("side", "loyalty/bond.html", bond(customer, user, found)),
+    ]
+
+
+# Where they stand
+
+
+def standing(customer: Customer, user: User, found: Explanation) -> dict[str, Any]:
+    judged = found.assessment
+    status = judged.status_on(found.day)
+    level = badges.LEVELS[judged.stage]
+    return {
+        "found": found,
+        "judged": judged,
+        "status": badges.STATUSES.get(Status(status)) if status else None,
+        "type": badges.TYPES.get(Assessment.LoyaltyType(judged.loyalty_type)) if judged.orders else None,
+        "stages": [(stage.label, reached) for stage, reached in zip(STAGES, ladder(customer, judged), strict=True)],
+        "present": level,
+        "next_level": level + 1 if found.next else None,
+        "frozen": status == Status.LAPSED,
+        "conditions": [(one.state, _sentence(one.text)) for one in (found.next or found).conditions],
+        "action": action(customer, user, found),
+        "figures": figures(customer, found),
+    }
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def ladder(customer: Customer, judged: Assessment) -> list[date | None]:
+    """The day on which each stage up to the present one was reached for good; None where nobody recorded it."""
+    reached: dict[int, date | None] = {}
+    for move in Transition.objects.filter(customer=customer).order_by("happened_on", "pk"):
+        old, new = badges.LEVELS.get(move.from_stage), badges.LEVELS.get(move.to_stage)
+        if old is None or new is None:
+            continue
+        for level in range(new + 1, len(STAGES)):
+            reached.pop(level, None)
+        reached |= dict.fromkeys(range(old + 1, new + 1), move.happened_on)
+    present = badges.LEVELS[judged.stage]
+    if judged.stage_since:
+        reached[present] = judged.stage_since
+    return [reached.get(level) if level <= present else None for level in range(len(STAGES))]
+
+
+def action(customer: Customer, user: User, found: Explanation) -> dict[str, Any] | None:
+    """The one step that helps, and where it is taken; without a link for those who may not write here."""
+    step = found.next.action if found.next else None
+    if step is None:
+        return None
+    url = ""
+    if access.may(user, "customers.edit"):
+        url = _complaint_url(customer) if step.code == "solve_complaint" else "#contact"
+    return {"label": step.label, "url": url, "icon": "heart-handshake"}
+
+
+def _complaint_url(customer: Customer) -> str:
+    complaints = Complaint.objects.filter(customer=customer).exclude(state=Complaint.State.CLOSED)
+    severe = complaints.filter(severity=Complaint.Severity.HIGH).order_by("due_at", "pk").first()
+    return reverse("complaint", args=[severe.pk]) if severe else "#contact"
+
+
+def figures(customer: Customer, found: Explanation) -> dict[str, Any]:
+    judged, metrics = found.assessment, found.metrics
+    last = judged.last_order_on
+    due = last + timedelta(days=round(judged.expected_interval)) if last else None
+    return {
+        "last": last,
+        "interval": judged.expected_interval if metrics.orders else None,
+        "orders": metrics.orders,
+        "net": metrics.value,
+        "average": metrics.value / metrics.orders if metrics.orders else None,
+        "categories": categories(customer),
+        "due": due,
+        "due_past": due is not None and due < found.day,
+    }
+
+
+def categories(customer: Customer) -> list[str]:
+    """What they buy most often, by the number of purchases."""
+    bought = Purchase.objects.filter(customer=customer, status__in=["paid", "completed"], net__gt=0)
+    often = (
+        bought.annotate(category=Func(F("categories"), function="unnest"))
+        .values_list("category")
+        .annotate(n=Count("pk"))
+        .order_by("-n", "category")[:CATEGORIES_SHOWN]
+    )
+    ids = [category for category, _n in often]
+    names = dict(Category.objects.filter(pk__in=ids).values_list("pk", "name"))
+    return [names[pk] for pk in ids if pk in names]
+
+
+# What holds them
+
+
+def bond(customer: Customer, user: User, found: Explanation) -> dict[str, Any]:
+    judged, in_force = found.assessment, rules.current()
+    scores = {scored.code: scored for scored in found.barriers}
+    bolts = sorted(
+        (scored for scored in found.barriers if scored.sign < 0),
+        key=lambda scored: (scored.weighted is None, -(scored.weighted or 0)),
+    )
+    gap = 100 - (judged.attitude or 0)
+    return {
+        "found": found,
+        "judged": judged,
+        "badge": badges.BONDS.get(Assessment.BondType(judged.bond_type)) if judged.bond_type else None,
+        "shop_name": Shop.current().name,
+        "short_name": short_name(customer),
+        "social": gap * in_force.social_share * (judged.social or 0) / 100,
+        "benefits": gap * in_force.benefits_share * (judged.lost_benefits or 0) / 100,
+        "bolt_parts": lock_parts(bolts, in_force.further_share),
+        "threads": [attitude(found), *(thread(scores[code]) for code in ("social", "lost_benefits"))],
+        "bolts": [bolt(scored, place, in_force.further_share) for place, scored in enumerate(bolts)],
+        "may_record": access.may(user, "customers.edit"),
+    }
+
+
+def short_name(customer: Customer) -> str:
+    named = " ".join(part for part in (customer.title, customer.family_name) if part)
+    return named if customer.family_name else customer.display_name
+
+
+def lock_parts(bolts: list[Scored], further: float) -> list[float]:
+    """What each bolt adds to the lock-in: the strongest in full, every other by its share."""
+    weighted = [scored.weighted for scored in bolts if scored.weighted]
+    return [part * (1 if place == 0 else further) for place, part in enumerate(weighted)]
+
+
+def attitude(found: Explanation) -> Reason:
+    """The emotional barrier: the attitude with its parts, each by its weight."""
+    lines, known, total = [], 0.0, 0.0
+    for part in found.parts:
+        weight = number(part.weight)
+        if part.value is None or part.contribution is None:
+            text = _("%(part)s, weight %(weight)s: not asked or not answered") % {"part": part.label, "weight": weight}
+            lines.append((text, _("unknown")))
+            continue
+        named = {"part": part.label, "value": number(part.value), "weight": weight}
+        lines.append((_("%(part)s %(value)s, weight %(weight)s") % named, number(part.contribution, 1) or ""))
+        known, total = known + part.weight, total + part.contribution
+    score = found.assessment.attitude
+    if score is None:
+        return Reason(_("Emotion"), "thread", None, [*lines, (found.attitude, "–")])
+    named = {"sum": number(total, 1), "known": number(known)}
+    return Reason(
+        _("Emotion"), "thread", score, lines, (_("%(sum)s of %(known)s known weights") % named, number(score) or "")
+    )
+
+
+def thread(scored: Scored) -> Reason:
+    return Reason(scored.label, "thread", scored.score, [_line(line) for line in scored.lines])
+
+
+def bolt(scored: Scored, place: int, further: float) -> Reason:
+    total = None
+    if scored.score and scored.weighted is not None and scored.weight is not None:
+        named = {"points": number(scored.score), "weight": number(scored.weight, 1)}
+        share = 1 if place == 0 else further
+        words = (
+            _("%(points)s points × %(weight)s, the strongest bolt counts in full")
+            if place == 0
+            else _("%(points)s points × %(weight)s, of which a part counts")
+        )
+        total = (words % named, number(scored.weighted * share) or "")
+    return Reason(scored.label, "bolt", scored.score, [_line(line) for line in scored.lines], total)
+
+
+def _line(line: Line) -> tuple[str, str]:
+    if line.points is None:
+        return f"{line.text}. {line.learn}" if line.learn else line.text, _("unknown")
+    return line.text, signed(line.points) or ""
