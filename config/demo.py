@@ -200,16 +200,15 @@ def bring_up_to_date(customers: int) -> None:
         run("-m", "config.demo", "--prepare", "--customers", str(customers))
 
 
-def wait_for_web(port: int, children: list[Child]) -> None:
+def wait_for_web(port: int, web: Child) -> None:
     """Return when the web server answers. Raises DemoError if it does not within READY_SECONDS."""
     end = time.monotonic() + READY_SECONDS
     while time.monotonic() < end:
         with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5):
             return
-        for child in children:
-            child.look_after()
+        web.look_after()
         time.sleep(0.1)
-    raise DemoError(f"The web server does not answer. {children[0].log} ends with:\n{children[0].log_end()}")
+    raise DemoError(f"The web server does not answer. {web.log} ends with:\n{web.log_end()}")
 
 
 def greet(port: int) -> None:
@@ -248,9 +247,12 @@ def serve(customers: int) -> NoReturn:
         os.environ.update(environment(port, mail_port))
         bring_up_to_date(customers)
         say(f"Starting {', '.join(PROCESSES)} …")
-        for child in children:
+        web, *others = children
+        web.start()
+        wait_for_web(port, web)
+        # After the web server, so that its start is not slowed down by theirs.
+        for child in others:
             child.start()
-        wait_for_web(port, children)
         greet(port)
         keep_running(children)
     finally:
