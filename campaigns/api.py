@@ -153,7 +153,6 @@ def check_signature(header: str, body: bytes, current: float | None = None) -> N
 def signature(body: bytes, at: datetime) -> str:
     """The header's value for a body, as a relay makes it."""
     stamp = str(int(at.timestamp()))
-    return f"t={stamp},v1=" + hmac.new(
-        settings.RECEIPT_SECRET.encode(), f"{stamp}.".encode() + body, "sha256"
-    ).hexdigest()
-
+    return (
+        f"t={stamp},v1=" + hmac.new(settings.RECEIPT_SECRET.encode(), f"{stamp}.".encode() + body, "sha256").hexdigest()
+    )

@@ -11,12 +11,15 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns import sending
+from campaigns import personal, sending
 from campaigns.models import Delivery
 from campaigns.panels import panels
 from campaigns.reasons import ICONS, sentence
 from crm.models import Customer, User
 from crm.plugins import NavEntry, Panel, Plugin, TimelineEntry
+from crm.privacy.registry import Table
+from crm.privacy.retention import Rule
+from crm.privacy.sections import Section
 
 State = Delivery.State
 KIND = "mail"
@@ -62,6 +65,18 @@ class CampaignsPlugin(Plugin):
     def readiness(self) -> Iterable[tuple[str, str]]:
         return [("sender", sender_finding()), ("oldest_due", lateness_finding())]
 
+    def personal_data(self) -> Sequence[Table]:
+        return personal.TABLES
+
+    def export(self, customer: Customer, customer_ids: Sequence[int]) -> Iterable[Section]:
+        return personal.mails(customer_ids)
+
+    def erase(self, customer_ids: Sequence[int], shell_id: int) -> int:
+        return personal.cut_off(customer_ids, shell_id)
+
+    def retention(self) -> Sequence[Rule]:
+        return personal.RULES
+
 
 def told(customer: Customer) -> QuerySet[Delivery]:
     """The mails that have a place in the timeline, with `at`: sent, refused or in doubt, not what is still to come."""
@@ -82,10 +97,8 @@ def _entry(row: Delivery) -> TimelineEntry:
 
 
 def sender_finding() -> str:
-    """"ok", or how long no sender and no worker has been heard of."""
-    rows = sending.fetch(
-        "SELECT extract(epoch FROM clock_timestamp() - max(at)) FROM campaigns_senderheartbeat", None
-    )
+    """How long no sender and no worker has been heard of; "ok" if not long."""
+    rows = sending.fetch("SELECT extract(epoch FROM clock_timestamp() - max(at)) FROM campaigns_senderheartbeat", None)
     age = rows[0][0]
     if age is None:
         return "no sender has run yet"
@@ -93,7 +106,7 @@ def sender_finding() -> str:
 
 
 def lateness_finding() -> str:
-    """"ok", or for how long a mail that might go has been waiting."""
+    """For how long a mail that might go has been waiting; "ok" if not long."""
     rows = sending.fetch(
         """SELECT extract(epoch FROM clock_timestamp() - min(delivery.not_before))
         FROM campaigns_campaign campaign CROSS JOIN LATERAL (

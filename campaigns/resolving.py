@@ -105,9 +105,10 @@ def _known(receipts: list[Receipt]) -> list[Receipt]:
 def _bounced(delivery_id: UUID) -> None:
     """The mail came back for good: its address, if it is still the customer's, gets no more."""
     delivery = Delivery.objects.filter(pk=delivery_id).first()
-    point = delivery and ContactPoint.objects.filter(
-        customer_id=delivery.customer_id, kind="email", is_primary=True
-    ).first()
+    point = (
+        delivery
+        and ContactPoint.objects.filter(customer_id=delivery.customer_id, kind="email", is_primary=True).first()
+    )
     if delivery and point and _hash_of(point) == delivery.email_hash:
         mark_undeliverable(delivery.customer_id, point.value)
 

@@ -373,4 +373,3 @@ def anything_due() -> bool:
 
 def forget_old_senders() -> None:
     change("DELETE FROM campaigns_senderheartbeat WHERE at < %s", [now() - timedelta(days=1)])
-

@@ -90,7 +90,10 @@ REASONS = (
         lasting=False,
     ),
     Reason(
-        "frequency_cap", _CAPPED, _("The person already got as many mails as the shop allows in 14 days."), lasting=False
+        "frequency_cap",
+        _CAPPED,
+        _("The person already got as many mails as the shop allows in 14 days."),
+        lasting=False,
     ),
     Reason("quiet_hours", "quiet.now", _("It is quiet time where the person lives."), lasting=False),
     Reason("consent", "consent.state = 'given'", _("The person agreed."), allowed=True),

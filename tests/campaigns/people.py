@@ -52,7 +52,12 @@ def person(email: str = "", *purposes: str, **more: Any) -> Customer:
 def mailing(send_at: datetime | None = None, **more: Any) -> Campaign:
     """A draft ready to be launched."""
     version = recipes.first_version(recipes.everything()["mailing"])
-    given = {"recipe": "mailing", "name": "News", "template_version": version, "send_at": send_at or now() - timedelta(minutes=1)}
+    given = {
+        "recipe": "mailing",
+        "name": "News",
+        "template_version": version,
+        "send_at": send_at or now() - timedelta(minutes=1),
+    }
     return Campaign.objects.create(**given | more)
 
 

@@ -225,7 +225,11 @@ class TestGate:
 
     @pytest.mark.parametrize(
         ("broken", "finding"),
-        [({"armed_for": "elsewhere"}, "not armed"), ({"sender_email": ""}, "no sender address"), ({"imprint": " "}, "no imprint")],
+        [
+            ({"armed_for": "elsewhere"}, "not armed"),
+            ({"sender_email": ""}, "no sender address"),
+            ({"imprint": " "}, "no imprint"),
+        ],
     )
     def test_a_copied_or_unfinished_installation_sends_nothing(
         self, smtp_sink: SmtpSink, broken: dict[str, str], finding: str

@@ -46,7 +46,9 @@ def make(facts: dict[str, object], at: datetime = NOON) -> Customer:
     if address := facts.get("address"):
         bought = None
         if facts.get("bought"):
-            bought = PurchaseFactory(customer=customer, status="cancelled" if facts["bought"] == "cancelled" else "paid")
+            bought = PurchaseFactory(
+                customer=customer, status="cancelled" if facts["bought"] == "cancelled" else "paid"
+            )
         point = EmailFactory(
             customer=customer, state=address, purchase=bought, notice_version="2026-1" if facts.get("informed") else ""
         )
@@ -180,7 +182,9 @@ def test_consent_is_the_evidence() -> None:
 def test_a_buyer_is_mailed_only_if_all_four_conditions_hold(lacking: dict[str, object]) -> None:
     whole = {"address": "usable", "bought": "paid", "informed": True}
     assert permission.may_send(make(whole).pk, "advertising", "newsletter", at=NOON).code == "existing_customer"
-    assert not permission.may_send(make({"address": "usable"} | lacking).pk, "advertising", "newsletter", at=NOON).allowed
+    assert not permission.may_send(
+        make({"address": "usable"} | lacking).pk, "advertising", "newsletter", at=NOON
+    ).allowed
 
 
 def test_a_buyer_is_not_mailed_without_the_notice_nor_for_another_purpose() -> None:

@@ -43,7 +43,7 @@ class Command(BaseCommand):
                     last_resolved = time.monotonic()
                 busy = one_round(sender)
             except (OperationalError, InterfaceError) as error:
-                if not sending.passes_by_itself(error):
+                if not sending.passes_by_itself(error) or connection.in_atomic_block:
                     raise
                 log.warning("database_away", error=type(error).__name__)
                 connection.close()
