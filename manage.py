@@ -1,10 +1,10 @@
 #!/usr/bin/env python
-"""Run a management command; those that change the schema log in as the database's owner."""
+"""Run a management command; those that change the schema or fill it whole log in as the database's owner."""
 
 import os
 import sys
 
-OWNER_COMMANDS = {"migrate", "sqlmigrate", "makemigrations", "test", "flush"}
+OWNER_COMMANDS = {"migrate", "sqlmigrate", "makemigrations", "test", "flush", "seed"}
 
 
 def main() -> None:

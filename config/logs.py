@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 
 _ADDRESS = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.\w+")
-_NUMBER = re.compile(r"\+?\d[\d /-]{7,}\d")
+_NUMBER = re.compile(r"(?:\+|\b0)\d[\d /-]{6,}\d")
 
 
 def mask(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
