@@ -18,6 +18,7 @@ COPY locale locale
 # The addresses are parsed and never called.
 RUN SECRET_KEY=only-to-collect-static-files-only-to-collect-them \
     LINK_KEY=only-to-collect-static-files-only-to-collect-them \
+    SEAL_KEY=only-to-collect-static-files-only-to-collect-them \
     DATABASE_URL=postgres://app@127.0.0.1/none REDIS_URL=redis://127.0.0.1/0 \
     python manage.py collectstatic --noinput --verbosity 0 \
  && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin stammkunde

@@ -64,6 +64,15 @@ if not LINK_KEY and LOOPBACK:
 if len(LINK_KEY) < 40:
     refuse("LINK_KEY", "it is missing or shorter than 40 characters.", f"Such as {secrets.token_urlsafe(40)}")
 LINK_KEY_FALLBACKS = env.list("LINK_KEY_FALLBACKS", default=[])
+# Seals what bookkeeping must keep about erased persons. Former keys stay as fallbacks until everything is sealed anew.
+SEAL_KEY = env.str("SEAL_KEY", "")
+if not SEAL_KEY and LOOPBACK:
+    SEAL_KEY = embedded.kept_secret("seal_key")
+if len(SEAL_KEY) < 40:
+    refuse("SEAL_KEY", "it is missing or shorter than 40 characters.", f"Such as {secrets.token_urlsafe(40)}")
+SEAL_KEY_FALLBACKS = env.list("SEAL_KEY_FALLBACKS", default=[])
+# Where erasures are also written down, outside the database, to be repeated after a backup was restored.
+ERASURE_LOG = env.str("ERASURE_LOG", "")
 RECEIPT_SECRET = env.str("RECEIPT_SECRET", "")
 if RECEIPT_SECRET and len(RECEIPT_SECRET) < 32:
     refuse("RECEIPT_SECRET", "it is shorter than 32 characters.", f"Such as {secrets.token_urlsafe(32)}")

@@ -29,6 +29,11 @@ def address_hash(normal: str) -> str:
     return hmac.new(subkey(keys()[-1], "address"), normal.encode(), "sha256").hexdigest()
 
 
+def source_key_hash(source_id: int, external_id: str) -> str:
+    """HMAC-SHA256 of the name under which a source knows a customer, as 64 hexadecimal digits."""
+    return hmac.new(subkey(keys()[-1], "source-key"), f"{source_id}:{external_id}".encode(), "sha256").hexdigest()
+
+
 def address_hash_sql(column: str) -> str:
     """The SQL expression that equals `address_hash`; it needs `hash_parameters`. PostgreSQL's core has no HMAC."""
     inner = f"sha256(%(hash_inner)s::bytea || convert_to({column}, 'UTF8'))"

@@ -7,13 +7,19 @@ pages and its sync work with no upper app installed. Hooks that write run in crm
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import django_filters
 from django.db.models import QuerySet
 from django.utils.functional import Promise
 
 from crm.models import Customer, User
+
+if TYPE_CHECKING:
+    from crm.invariants import Invariant
+    from crm.privacy.registry import Table
+    from crm.privacy.retention import Rule
+    from crm.privacy.sections import Section
 
 
 @dataclass(frozen=True)
@@ -126,6 +132,10 @@ class Plugin:
         """Facts that staff may record on the profile, in the order of the form."""
         return ()
 
+    def invariants(self) -> "Iterable[Invariant]":
+        """Rules over the app's own tables that `manage.py verify_invariants` shall prove."""
+        return ()
+
     def readiness(self) -> Iterable[tuple[str, str]]:
         """What /readyz shall look at: (name, "ok" or what is wrong)."""
         return ()
@@ -135,6 +145,32 @@ class Plugin:
 
     def after_withdraw(self, customer_id: int) -> None:
         """The withdrawal is committed: wait until nothing of this person's is on the wire."""
+
+    def personal_data(self) -> "Sequence[Table]":
+        """The app's models, each classified: what they say about a person and what an erasure does with them."""
+        return ()
+
+    def export(self, customer: Customer, customer_ids: Sequence[int]) -> "Iterable[Section]":
+        """What else is handed out to a person, beyond the rows of `personal_data`. A fixed number of queries.
+
+        customer_ids: the customer and every record that was merged into it.
+        """
+        return ()
+
+    def before_erase(self) -> None:
+        """An erasure begins: take the locks that your own writers hold, before crm locks the customer."""
+
+    def erase(self, customer_ids: Sequence[int], shell_id: int) -> int:
+        """Cut off what is not deleted with the customers by giving it to the nameless shell. Returns how many rows.
+
+        Runs inside the erasure's transaction, customers locked. Rows with CASCADE to a customer go by themselves.
+        """
+        return 0
+
+    def retention(self) -> "Sequence[Rule]":
+        """What of this app's data goes after a time."""
+        return ()
+
 
 
 @dataclass

@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 
 from crm import returns, sql, sync_customers, sync_products, sync_records
 from crm.models import Shop, Source
+from crm.privacy import resync
 from crm.sync_checks import Checked, Record, Side, check, external_id_of
 from crm.sync_customers import Known
 from crm.sync_fields import Json, Problem
@@ -100,6 +101,7 @@ class _Batch:
         with connection.cursor() as cursor:
             cursor.execute(sync_customers.STAGING + sync_records.staging() + returns.STAGING)
             sql.lock_source(cursor, source_id, exclusive)
+            resync.make_anonymous(cursor, source_id, checked)
             known = sync_customers.find(cursor, source_id, checked.customers)
             goods = sync_products.find(cursor, source_id, checked.products, checked.categories, exclusive)
             purchases = sync_records.plan(cursor, sync_records.PURCHASES, source_id, checked.purchases.records)

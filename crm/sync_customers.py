@@ -164,6 +164,8 @@ def winners(said: CustomerNews, stored: dict[str, list], source_id: int) -> dict
     won = {}
     for name, stamp in said.stamps.items():
         before = stored.get(name)
+        if before is not None and stamp[-8:] in before[2:]:
+            continue  # put right by hand: this value was wrong, and stays so however often it is sent
         if before is None or stamp > before[0]:
             won[name] = before is None or stamp[-8:] != before[0][-8:]
             stored[name] = [stamp, source_id]

@@ -1,0 +1,113 @@
+"""What campaigns knows about a person: every mail that went or did not go, classified, handed out and cut off."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.db.models import F, QuerySet, TextField, Value
+from django.db.models.functions import Cast, Concat
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from campaigns.models import Delivery
+from campaigns.reasons import sentence
+from crm.privacy.registry import Data, Fate, Table
+from crm.privacy.retention import Rule
+from crm.privacy.sections import Section
+
+State = Delivery.State
+DETAIL_MONTHS = 13
+
+TABLES = (
+    Table(
+        "campaigns.Delivery",
+        Fate.PSEUDONYMISE,
+        {
+            Data.IDENTIFIER: "email_hash dedupe_key cause message_id provider_id",
+            Data.CONTENT: "smtp_reply",
+            Data.BEHAVIOUR: "recipe message_class purpose state reason evidence planned_at sending_at settled_at",
+            Data.TECHNICAL: "id priority not_before not_after token lease_until attempts deferrals transport",
+        },
+        gettext_lazy("Mails, sent and not sent: technical record"),
+        person="customer",
+        order="planned_at",
+        secret="token",
+        why=gettext_lazy("The figures of the campaigns must stay right."),
+        until=gettext_lazy("without an end: it no longer leads to the person"),
+    ),
+    Table("campaigns.Receipt", Fate.KEEP, {Data.BEHAVIOUR: "status at", Data.TECHNICAL: "delivery_id received_at"}),
+    Table("campaigns.Template", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "name recipe created_at"}),
+    Table("campaigns.TemplateVersion", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "number subject blocks frozen_at created_at"}),
+    Table(
+        "campaigns.Campaign",
+        Fate.NOT_OF_CUSTOMERS,
+        {
+            Data.NONE: "recipe name standing switched_on status stages send_at options created_at launched_at"
+            " expected_recipients"
+        },
+    ),
+    Table("campaigns.Run", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "created_at frozen_at"}),
+    Table("campaigns.JobRun", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "job slot at"}),
+    Table("campaigns.SenderHeartbeat", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "name at sent"}),
+)
+
+
+def mails(customer_ids: Sequence[int]) -> list[Section]:
+    """Every mail with its text's subject, where it is, and why it did not go. One query."""
+    found = Delivery.objects.filter(customer__in=customer_ids).select_related("campaign", "template_version")
+    rows = [
+        [
+            one.settled_at or one.sending_at or one.planned_at,
+            one.campaign.name,
+            " / ".join(str(text) for text in one.template_version.subject.values()),
+            one.get_message_class_display(),
+            one.purpose,
+            one.get_state_display(),
+            sentence(one.reason) if one.reason else "",
+        ]
+        for one in found.order_by("planned_at", "pk")
+    ]
+    columns = [_("When"), _("Mail"), _("Subject"), _("Kind"), _("Purpose"), _("State"), _("Reason")]
+    return [Section("mails", _("Mails, sent and not sent"), columns, rows)]
+
+
+def cut_off(customer_ids: Sequence[int], shell_id: int) -> int:
+    """Give the person's mails to the shell that stays, without anything that leads back. Returns how many.
+
+    What has not passed the gate never goes; what is on the wire is settled as usual.
+    """
+    theirs = Delivery.objects.filter(customer__in=customer_ids)
+    theirs.filter(state__in=[State.PLANNED, State.CLAIMED]).update(
+        state=State.SUPPRESSED, reason="erased", token=None, lease_until=None, settled_at=F("planned_at")
+    )
+    return theirs.update(
+        customer=shell_id,
+        event=None,
+        email_hash=None,
+        evidence=None,
+        cause="",
+        message_id="",
+        provider_id="",
+        smtp_reply="",
+        dedupe_key=Concat(Value("erased:"), Cast("id", TextField())),
+    )
+
+
+def old_detail() -> QuerySet[Delivery]:
+    """Mails settled more than 13 months ago that still carry what the mail server said."""
+    edge = now() - timedelta(days=DETAIL_MONTHS * 365 // 12)
+    settled = Delivery.objects.filter(settled_at__lt=edge)
+    return settled.exclude(smtp_reply="", message_id="", provider_id="")
+
+
+RULES = (
+    Rule(
+        "mail_detail",
+        gettext_lazy("Answers of mail servers and message numbers"),
+        gettext_lazy("blanked 13 months after the mail"),
+        gettext_lazy("Whether and when a mail went stays; how the servers spoke is no longer needed."),
+        old_detail,
+        lambda rows: rows.update(smtp_reply="", message_id="", provider_id=""),
+        "settled_at",
+    ),
+)

@@ -1,0 +1,106 @@
+"""What loyalty knows about a person: classified, handed out with its reasons, and gone with the customer."""
+
+from django.db import connection
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from crm.models import Customer
+from crm.privacy.registry import Data, Fate, Table
+from crm.privacy.sections import Section
+from loyalty import explain, scoring
+
+TABLES = (
+    Table(
+        "loyalty.Assessment",
+        Fate.DELETE,
+        {
+            Data.JUDGEMENT: "raw_stage stage stage_since failing_since expected_interval reactivated_until active_until"
+            " overdue_until at_risk_until contract_until attitude relative_attitude attitude_compared evidence"
+            " contractual technical monetary_loss procedural situational lost_benefits social points lock_in bond"
+            " voluntary_share bond_type loyalty_type",
+            Data.BEHAVIOUR: "orders last_order_on base_cycle base_kind",
+            Data.TECHNICAL: "rules_version judged_on judged_at",
+        },
+        gettext_lazy("Judgement"),
+        person="customer",
+        shown=(
+            ("stage", gettext_lazy("Stage")),
+            ("stage_since", gettext_lazy("Since")),
+            ("loyalty_type", gettext_lazy("Loyalty type")),
+            ("attitude", gettext_lazy("Attitude")),
+            ("bond", gettext_lazy("Bond")),
+            ("lock_in", gettext_lazy("Lock-in")),
+            ("judged_on", gettext_lazy("Judged on")),
+        ),
+    ),
+    Table(
+        "loyalty.Metrics",
+        Fate.DELETE,
+        {
+            Data.BEHAVIOUR: "orders order_days first_order_on previous_order_on last_order_on value value_year purchases"
+            " category_id categories place place_purchases contact_id good_contacts takes_part referred strong_acts"
+            " medium_acts severe_complaints recorded",
+            Data.JUDGEMENT: "satisfaction trust commitment nev involvement comparison nev_form satisfaction_on trust_on"
+            " commitment_on nev_on",
+        },
+        gettext_lazy("Key figures"),
+        person="customer",
+        shown=(
+            ("orders", gettext_lazy("Order days")),
+            ("first_order_on", gettext_lazy("First order")),
+            ("last_order_on", gettext_lazy("Last order")),
+            ("value", gettext_lazy("Value")),
+            ("satisfaction", gettext_lazy("Satisfaction")),
+            ("trust", gettext_lazy("Trust")),
+            ("commitment", gettext_lazy("Commitment")),
+            ("nev", gettext_lazy("Net Emotional Value")),
+            ("place", gettext_lazy("Usual place")),
+            ("recorded", gettext_lazy("Recorded facts")),
+        ),
+    ),
+    Table(
+        "loyalty.Transition",
+        Fate.DELETE,
+        {
+            Data.JUDGEMENT: "from_stage to_stage inputs",
+            Data.BEHAVIOUR: "happened_on",
+            Data.TECHNICAL: "rules_version recorded_at",
+        },
+        gettext_lazy("Changes of the stage"),
+        person="customer",
+        order="recorded_at",
+        shown=(
+            ("happened_on", gettext_lazy("When")),
+            ("from_stage", gettext_lazy("From")),
+            ("to_stage", gettext_lazy("To")),
+            ("inputs", gettext_lazy("Decided by")),
+        ),
+    ),
+    Table("loyalty.RuleSet", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "version values created_at"}),
+    Table(
+        "loyalty.Calibration",
+        Fate.NOT_OF_CUSTOMERS,
+        {
+            Data.NONE: "id as_of pinned_on customers gaps days kind cycles active overdue at_risk self_calibrated knows"
+            " layout rules_version computed_at"
+        },
+    ),
+)
+
+
+def reasons(customer: Customer) -> list[Section]:
+    """Why the person is judged as they are, in whole sentences (Art. 15(1)(h) GDPR)."""
+    told = explain.explain(customer)
+    if told is None:
+        return []
+    sentences = [told.stage, *told.badges, told.status, told.interval, told.attitude, told.lock_in, told.bond]
+    lines = [(part, "") for part in [*sentences, told.share, told.advice] if part]
+    lines += [(one.label, one.score) for one in told.barriers]
+    lines += [(f"{one.label}: {line.text}", line.points) for one in told.barriers for line in one.lines]
+    return [Section("reasons", _("Reasons of the judgement"), [_("Reason"), _("Points")], [list(line) for line in lines])]
+
+
+def hold_off_judging() -> None:
+    """Wait for a judgement that is under way: it would still write about a customer who is just being erased."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [scoring.LOCK])
