@@ -17,7 +17,8 @@ CREATE FUNCTION public.f_grams(t text) RETURNS text[] LANGUAGE sql IMMUTABLE STR
 
 CREATE FUNCTION public.f_sort_key(family_name text, given_name text, company_name text) RETURNS text
   LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT public.f_fold(trim(both from whole)) FROM (
+  -- Whoever has no name yet stands behind everybody: the last character there is.
+  SELECT coalesce(nullif(public.f_fold(trim(both from whole)), ''), chr(1114109)) FROM (
     SELECT coalesce(nullif(family_name, '') || ' ', '') || coalesce(nullif(given_name, '') || ' ', '')
       || coalesce(company_name, '') AS whole) names $$;
 

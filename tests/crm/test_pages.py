@@ -66,7 +66,8 @@ def test_nobody_found_is_not_nobody_there_and_has_a_way_out(as_staff):
 
 
 def test_the_list_is_sorted_as_a_german_reader_expects(as_staff):
-    for family in ("Zander", "Özdemir", "Mueller", "Müllner", "Olsen", "Ähle", "Adler"):
+    nameless = CustomerFactory(given_name="", family_name="")
+    for family in ("Zander", "Özdemir", "Mueller", "Müllner", "Olsen", "Ähle", "Adler", "Ярослав"):
         CustomerFactory(given_name="", family_name=family)
     assert rows_of(as_staff().get("/customers/")) == [
         "Adler",
@@ -76,6 +77,8 @@ def test_the_list_is_sorted_as_a_german_reader_expects(as_staff):
         "Olsen",
         "Özdemir",
         "Zander",
+        "Ярослав",
+        nameless.number,
     ]
 
 
