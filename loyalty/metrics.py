@@ -4,6 +4,8 @@ Every sub-query reads one kind of fact, groups it by customer and is joined once
 customers; a past day uses only what is dated up to it (`docs/scoring.md`, "As of a past day").
 """
 
+from functools import cache
+
 from django.db.models import Field
 
 from crm import emotions
@@ -192,7 +194,8 @@ def facts_sql(*, some: bool, past: bool) -> str:
     )
 
 
-def refresh_sql(table: str, **choice: bool) -> str:
+@cache
+def refresh_sql(table: str, *, some: bool, past: bool) -> str:
     """Write the facts into `table`, touching only rows that differ."""
     names = columns()
     fresh = ", ".join(f"f.{name}" for name in names)
@@ -200,6 +203,6 @@ def refresh_sql(table: str, **choice: bool) -> str:
     updates = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
     return f"""
 INSERT INTO {table} ({", ".join(names)})
-SELECT {fresh} FROM ({facts_sql(**choice)}) f LEFT JOIN {table} k ON k.customer_id = f.customer_id
+SELECT {fresh} FROM ({facts_sql(some=some, past=past)}) f LEFT JOIN {table} k ON k.customer_id = f.customer_id
 WHERE k.customer_id IS NULL OR ({fresh}) IS DISTINCT FROM ({known})
 ON CONFLICT (customer_id) DO UPDATE SET {updates}"""

@@ -4,15 +4,17 @@ Only one judgement runs at a time (an advisory lock), so nobody's change of stag
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.utils.timezone import now
 
-from crm.days import day_of, shop_zone, today
+from crm.days import day_of, today
 from crm.models import Shop
 from loyalty import judging, knowledge, metrics, rules, status
 from loyalty.barriers import LAYOUT
@@ -23,6 +25,10 @@ LOCK = 0x4C4F5941
 LIMIT = 5_000
 METRICS = Metrics._meta.db_table
 ASSESSMENTS = Assessment._meta.db_table
+
+# The joins are written in the order that serves: looking for a better one takes longer than judging a customer.
+FIXED_ORDER = "SET LOCAL join_collapse_limit = 1; SET LOCAL from_collapse_limit = 1"
+ROOM = "SET LOCAL work_mem = '64MB'"
 
 QUEUE_TAKE = """
 DELETE FROM crm_changedcustomer WHERE id IN (
@@ -83,13 +89,19 @@ class Run:
     moment: datetime
     past: bool = False
     first: bool = False
+    zone: str = "UTC"
+    live_hours: int = 72
     ids: Sequence[int] | None = None
     metrics: str = METRICS
     assessments: str = ASSESSMENTS
 
     @property
+    def some(self) -> bool:
+        return self.ids is not None
+
+    @property
     def only(self) -> str:
-        return "" if self.ids is None else "AND t.customer_id = ANY(%(ids)s)"
+        return "AND t.customer_id = ANY(%(ids)s)" if self.some else ""
 
 
 class PinnedError(RuntimeError):
@@ -118,13 +130,13 @@ def score_changed(limit: int = LIMIT) -> int:
     Safe to run side by side: a second call returns 0 at once. With the stored judgement of a past day it waits.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+        cursor.execute(f"{FIXED_ORDER}; SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         if not cursor.fetchone()[0]:
             return 0
         known = Calibration.objects.filter(pk=1).first()
         if known and known.pinned_on:
             return 0
-        everybody = _everybody_is_cheaper(cursor, known)
+        everybody = known is None or _everybody_is_cheaper(cursor, known)
         cursor.execute(QUEUE_TAKE, [None if everybody else limit])
         ids = sorted({row[0] for row in cursor.fetchall()})
         if not ids:
@@ -141,9 +153,7 @@ def score_past(day: date, store: bool = False) -> tuple[Outcome, list[tuple[str,
     Returns the outcome and the customers by stage and status. With `store` the judgements are kept and shown until
     the next `score_all`; raises PinnedError where transitions were recorded, because their history would break.
     """
-    zone = shop_zone()
-    end = datetime.combine(day + timedelta(days=1), time(), tzinfo=zone) - timedelta(microseconds=1)
-    run = Run(day, min(end, now()), past=day < today(zone), first=True)
+    run = _run_of(day)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         if store:
@@ -151,7 +161,7 @@ def score_past(day: date, store: bool = False) -> tuple[Outcome, list[tuple[str,
                 raise PinnedError("transitions were recorded here: a past judgement must not replace the present one")
             outcome = _judge_everybody(cursor, run, pinned_on=day)
         else:
-            run = Run(run.day, run.moment, run.past, True, None, "past_metrics", "past_assessment")
+            run = replace(run, metrics="past_metrics", assessments="past_assessment")
             for table, like in ((run.metrics, METRICS), (run.assessments, ASSESSMENTS)):
                 cursor.execute(f"CREATE TEMP TABLE {table} (LIKE {like} INCLUDING DEFAULTS INCLUDING INDEXES)")
             outcome = _judge_everybody(cursor, run, keep=False)
@@ -176,17 +186,26 @@ def judged_today() -> bool:
     return known is not None and (known.pinned_on is not None or known.as_of >= today())
 
 
-def _everybody_is_cheaper(cursor: CursorWrapper, known: Calibration | None) -> bool:
-    if known is None or known.layout != LAYOUT or known.rules_version != rules.current().version:
+def _everybody_is_cheaper(cursor: CursorWrapper, known: Calibration) -> bool:
+    if known.layout != LAYOUT or known.rules_version != rules.current().version:
         return True
     enough = known.customers // 10 + 1
     cursor.execute("SELECT count(*) FROM (SELECT FROM crm_changedcustomer LIMIT %s) waiting", [enough])
     return cursor.fetchone()[0] >= enough
 
 
-def _present_run(first: bool = False) -> Run:
-    moment = now()
-    return Run(day_of(moment, shop_zone()), moment, first=first)
+def _present_run(first: bool = False, ids: Sequence[int] | None = None) -> Run:
+    shop, moment = Shop.current(), now()
+    day = day_of(moment, ZoneInfo(shop.time_zone))
+    return Run(day, moment, first=first, zone=shop.time_zone, live_hours=shop.event_window_hours, ids=ids)
+
+
+def _run_of(day: date) -> Run:
+    """A run as of the end of a day, or as of now if the day is today."""
+    present = _present_run(first=True)
+    next_midnight = datetime.combine(day + timedelta(days=1), time(), tzinfo=ZoneInfo(present.zone))
+    end = next_midnight - timedelta(microseconds=1)
+    return replace(present, day=day, moment=min(end, present.moment), past=day < present.day)
 
 
 def _judge_everybody(
@@ -195,6 +214,7 @@ def _judge_everybody(
     known = Calibration.objects.filter(pk=1).first()
     run = run or _present_run(first=bool(known and known.pinned_on))
     in_force, knows = rules.current(), knowledge.known_kinds(run.moment)
+    cursor.execute(ROOM)
     _refresh(cursor, run, in_force)
     if not keep:
         cursor.execute(f"ANALYZE {run.metrics}")
@@ -208,8 +228,7 @@ def _judge_everybody(
 
 
 def _judge_some(cursor: CursorWrapper, ids: Sequence[int], known: Calibration) -> int:
-    run, in_force = _present_run(), rules.current()
-    run = Run(run.day, run.moment, ids=ids)
+    run, in_force = _present_run(ids=ids), rules.current()
     knows = knowledge.known_kinds(run.moment, known.knows, ids)
     if knows != known.knows:
         Calibration.objects.filter(pk=1).update(knows=knows)
@@ -221,7 +240,7 @@ def _judge_some(cursor: CursorWrapper, ids: Sequence[int], known: Calibration) -
 def _refresh(cursor: CursorWrapper, run: Run, in_force: rules.Rules) -> None:
     named = _named(run, in_force)
     cursor.execute(FORGET.format(table=run.metrics, only=run.only), named)
-    cursor.execute(metrics.refresh_sql(run.metrics, some=run.ids is not None, past=run.past), named)
+    cursor.execute(metrics.refresh_sql(run.metrics, some=run.some, past=run.past), named)
 
 
 def _assess(
@@ -229,32 +248,35 @@ def _assess(
 ) -> tuple[int, int]:
     named = in_force.parameters() | rhythm.parameters() | knows | _named(run, in_force)
     cursor.execute(FORGET.format(table=run.assessments, only=run.only), named)
+    cursor.execute(_write_sql(run.metrics, run.assessments, run.some), named)
+    changed, moved = cursor.fetchone()
+    return changed, moved
+
+
+@cache
+def _write_sql(metrics_table: str, assessments: str, some: bool) -> str:
     names = judging.columns()
-    statement = WRITE.format(
-        judged=judging.judged_sql(metrics=run.metrics, assessments=run.assessments, some=run.ids is not None),
-        assessments=run.assessments,
+    return WRITE.format(
+        judged=judging.judged_sql(metrics=metrics_table, assessments=assessments, some=some),
+        assessments=assessments,
         names=", ".join(names),
         new=", ".join(f"j.{name}" for name in names),
         old=", ".join(f"k.{name}" for name in names),
         updates=", ".join(f"{name} = excluded.{name}" for name in names[1:]),
         caused_live=CAUSED_LIVE,
     )
-    cursor.execute(statement, named)
-    changed, moved = cursor.fetchone()
-    return changed, moved
 
 
 def _named(run: Run, in_force: rules.Rules) -> dict[str, Any]:
-    shop = Shop.current()
     return {
         "day": run.day,
         "moment": run.moment,
-        "zone": shop.time_zone,
-        "live_since": run.moment - timedelta(hours=shop.event_window_hours),
+        "zone": run.zone,
+        "live_since": run.moment - timedelta(hours=run.live_hours),
         "half_life_days": in_force.half_life_days,
         "rules_version": in_force.version,
         "first": run.first,
-        "ids": None if run.ids is None else list(run.ids),
+        "ids": list(run.ids) if run.ids is not None else None,
     }
 
 
