@@ -401,7 +401,7 @@ def test_a_customer_page_says_what_was_mailed_and_what_was_not(marketer):
     DeliveryFactory(customer=customer, campaign=mailing, state="sent", reason="consent", evidence=4471)
     page = text_of(marketer.get(f"/customers/{customer.pk}/"))
     assert "sent: consent 4471" in page
-    assert "not sent: a complaint or an alert is open" in page
+    assert "not sent: A complaint or an alert is open" in page
 
 
 def test_a_customer_page_says_whether_the_birthday_greeting_will_go(shop):
