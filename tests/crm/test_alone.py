@@ -11,11 +11,16 @@ from datetime import UTC, datetime, timedelta
 import django_filters
 import pytest
 from django.conf import settings as django_settings
+from django.core.management import call_command
 from django.db.models import Value
 
-from crm import plugins
+from crm import invariants, plugins
 from crm.models import BarrierFact, ChangedCustomer, Customer
 from crm.plugins import BarrierSignal, Column, NavEntry, Panel, Plugin, TimelineEntry
+from crm.privacy import erasure, export, registry, retention
+from crm.privacy.registry import Fate, Table
+from crm.privacy.retention import Rule
+from crm.privacy.sections import Section
 from tests.factories import NOW, ComplaintFactory, CustomerFactory, EmailFactory, PurchaseFactory
 
 pytestmark = pytest.mark.django_db
@@ -28,9 +33,15 @@ PLUGIN_TESTS = {
     "list_queryset": "test_a_plugins_column_is_shown_from_its_own_query",
     "filters": "test_a_plugins_filter_narrows_the_list",
     "barrier_signals": "test_staff_record_the_facts_a_plugin_asks_for",
+    "invariants": "test_a_plugins_invariants_are_proved_too",
     "readiness": "test_a_plugin_that_is_not_ready_is_named",
     "on_withdraw": "test_a_withdrawal_tells_the_plugins",
     "after_withdraw": "test_a_withdrawal_tells_the_plugins",
+    "personal_data": "test_a_plugins_tables_are_classified_with_ours",
+    "export": "test_what_a_plugin_knows_is_handed_out",
+    "before_erase": "test_an_erasure_reaches_the_plugins",
+    "erase": "test_an_erasure_reaches_the_plugins",
+    "retention": "test_a_plugins_rule_of_retention_is_reported",
 }
 
 
@@ -86,6 +97,22 @@ class TestPlugin(Plugin):
 
     def after_withdraw(self, customer_id):
         self.told.append(("after", customer_id))
+
+    def personal_data(self):
+        return [Table("crm.Echo", Fate.DELETE)]
+
+    def export(self, customer, customer_ids):
+        return [Section("echoes", "Echoes", ["of"], [[one] for one in customer_ids])]
+
+    def before_erase(self):
+        self.told.append(("before erase",))
+
+    def erase(self, customer_ids, shell_id):
+        self.told.append(("erase", list(customer_ids), shell_id))
+        return 5
+
+    def retention(self):
+        return [Rule("echoes", "Echoes", "1 day", "", Customer.objects.all, lambda rows: 0, "created_at")]
 
 
 @pytest.fixture
@@ -273,3 +300,44 @@ def test_a_withdrawal_tells_the_plugins(plugin, django_capture_on_commit_callbac
         consent.withdraw(customer.pk, ["newsletter"], how)
     assert ("on", customer.pk, ("newsletter",), "email") in plugin.told
     assert ("after", customer.pk) in plugin.told
+
+
+def test_a_plugins_tables_are_classified_with_ours(plugin):
+    assert Table("crm.Echo", Fate.DELETE) in registry.tables()
+    assert "crm.Echo is no model" in registry.gaps()
+
+
+def test_what_a_plugin_knows_is_handed_out(plugin):
+    customer = full_customer()
+    echoes = [section for section in export.collect(customer) if section.code == "echoes"]
+    assert [section.rows for section in echoes] == [[[customer.pk]]]
+
+
+def test_an_erasure_reaches_the_plugins(plugin, monkeypatch):
+    customer = full_customer()
+    monkeypatch.setattr(plugin, "personal_data", lambda: [])
+    erasure.erase(customer.pk)
+    told = [entry for entry in plugin.told if "erase" in entry[0]]
+    assert told[0] == ("before erase",)
+    assert told[1][:2] == ("erase", [customer.pk]) and told[1][2] != customer.pk
+    assert not Customer.objects.filter(pk=customer.pk).exists()
+
+
+def test_a_plugins_rule_of_retention_is_reported(plugin):
+    full_customer()
+    assert [(found.due, found.rule.code) for found in retention.report()][-1] == (1, "echoes")
+
+
+def test_a_plugins_invariants_are_proved_too(alone, capsys):
+    class Doubtful(Plugin):
+        def invariants(self):
+            yield invariants.rows_of("nobody_is_called_beispiel", "SELECT 1 FROM crm_customer WHERE family_name <> ''")
+
+    CustomerFactory()
+    call_command("verify_invariants", "--json")
+    assert json.loads(capsys.readouterr().out)["ok"]
+    plugins.register(Doubtful())
+    with pytest.raises(SystemExit) as ended:
+        call_command("verify_invariants", "--json")
+    assert ended.value.code == 1
+    assert {"name": "nobody_is_called_beispiel", "violations": 1} in json.loads(capsys.readouterr().out)["checks"]
