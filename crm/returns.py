@@ -177,13 +177,15 @@ ON CONFLICT (return_line_id, purchase_line_id) DO UPDATE SET quantity = excluded
 WHERE (a.quantity, a.net) IS DISTINCT FROM (excluded.quantity, excluded.net)
 RETURNING a.purchase_line_id
 """
-UNALLOCATED = """
+LEFT_OVER = """
+SELECT r.id, CASE WHEN r.held <> '' THEN 0 ELSE r.net - coalesce(sum(s.met), 0) END AS unallocated
+FROM crm_return r JOIN crm_returnline l ON l.parent_id = r.id
+LEFT JOIN st_allocation s ON s.return_line_id = l.id
+WHERE {where} GROUP BY r.id
+"""
+UNALLOCATED = f"""
 UPDATE crm_return r SET unallocated = n.unallocated
-FROM (SELECT r.id, CASE WHEN r.held <> '' THEN 0 ELSE r.net - coalesce(sum(s.met), 0) END AS unallocated
-      FROM crm_return r JOIN crm_returnline l ON l.parent_id = r.id
-      LEFT JOIN st_allocation s ON s.return_line_id = l.id
-      WHERE r.id = ANY(%(scope)s) GROUP BY r.id) n
-WHERE n.id = r.id AND r.unallocated <> n.unallocated
+FROM ({LEFT_OVER.format(where="r.id = ANY(%(scope)s)")}) n WHERE n.id = r.id AND r.unallocated <> n.unallocated
 """
 PURCHASES_OF = "SELECT DISTINCT purchase_id FROM crm_purchaseline WHERE id = ANY(%s)"
 RECOUNT_LINES = """
@@ -253,8 +255,15 @@ def recount(cursor: CursorWrapper, purchases: Iterable[int]) -> set[int]:
 
 def decide_held(cursor: CursorWrapper, purchases: list[int]) -> None:
     """Hold the returns that exceed what their purchase has left, in the order in which the goods came back."""
+    changed = misheld(cursor, purchases)
+    if changed:
+        cursor.execute(HOLD, [list(changed), list(changed.values())])
+
+
+def misheld(cursor: CursorWrapper, purchases: list[int]) -> dict[int, str]:
+    """The returns of these purchases whose `held` is not what it should be, with what it should be."""
     if not purchases:
-        return
+        return {}
     left: dict[tuple[int, int], Decimal] = defaultdict(Decimal)
     left |= {(purchase, product): bought for purchase, product, bought in sql.rows(cursor, BOUGHT, [purchases])}
     returns: dict[int, tuple[int, str, list[tuple[int, Decimal]]]] = {}
@@ -267,5 +276,4 @@ def decide_held(cursor: CursorWrapper, purchases: list[int]) -> None:
             left[purchase, product] -= quantity
         if held != ("" if fits else "exceeds_purchase"):
             changed[pk] = "" if fits else "exceeds_purchase"
-    if changed:
-        cursor.execute(HOLD, [list(changed), list(changed.values())])
+    return changed
