@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
+from django.utils.translation import ngettext
 
 from crm.display import day as day_text
-from crm.display import number, percent
+from crm.display import number
 from crm.models import Customer, Participation, Shop, User
-from loyalty import actions, conditions, reasons, rules, scoring, stages
-from loyalty.barriers import BARRIERS, Barrier
+from loyalty import actions, bonds, conditions, rules, scoring, stages
+from loyalty.bonds import Scored
 from loyalty.conditions import Said, Standing
 from loyalty.judging import PARTS
 from loyalty.models import Assessment, Calibration, Metrics
-from loyalty.reasons import Line, Names
+from loyalty.reasons import Names
 from loyalty.status import Status
 
 
@@ -35,30 +35,6 @@ class Part:
     @property
     def contribution(self) -> float | None:
         return None if self.value is None else self.value * self.weight / 100
-
-
-@dataclass(frozen=True)
-class Scored:
-    """A barrier with its lines. `weighted` is what it counts in the lock-in; `known` of `signals` are known."""
-
-    code: str
-    label: str
-    sign: int
-    score: float | None
-    weight: float | None
-    lines: list[Line]
-
-    @property
-    def weighted(self) -> float | None:
-        return None if self.score is None or self.weight is None else self.score * self.weight
-
-    @property
-    def known(self) -> int:
-        return sum(line.points is not None for line in self.lines)
-
-    @property
-    def coverage(self) -> str:
-        return _("%(known)s of %(all)s signals known") % {"known": number(self.known), "all": number(len(self.lines))}
 
 
 @dataclass(frozen=True)
@@ -102,7 +78,7 @@ def explain(customer: Customer) -> Explanation | None:
     metrics, day, in_force = assessment.customer.metrics, scoring.shown_day(), rules.current()
     standing = Standing(metrics, assessment, in_force, day)
     found = conditions.states(customer.pk, in_force, day)
-    scored = barriers(assessment, metrics, in_force, names_of(metrics), day)
+    scored = bonds.barriers(assessment, metrics, in_force, names_of(metrics), day)
     return Explanation(
         assessment=assessment,
         metrics=metrics,
@@ -117,10 +93,10 @@ def explain(customer: Customer) -> Explanation | None:
         attitude=attitude_sentence(standing),
         parts=parts(metrics, in_force),
         barriers=scored,
-        lock_in=lock_in_sentence(assessment, scored, in_force),
-        bond=bond_sentence(assessment, in_force),
-        share=share_sentence(assessment, in_force),
-        advice=advice(assessment),
+        lock_in=bonds.lock_in_sentence(assessment, scored, in_force),
+        bond=bonds.bond_sentence(assessment, in_force),
+        share=bonds.share_sentence(assessment, in_force),
+        advice=bonds.advice(assessment),
     )
 
 
@@ -287,112 +263,3 @@ def attitude_sentence(at: Standing) -> str:
     return (
         text + " " + _("Compared with other shops: %(relative)s.") % {"relative": number(judged.relative_attitude, 1)}
     )
-
-
-def barriers(
-    judged: Assessment, metrics: Metrics, in_force: rules.Rules, names: Names, day: date
-) -> list[Scored]:  # fmt: skip
-    return [scored(barrier, judged, metrics, in_force, names, day) for barrier in BARRIERS]
-
-
-def scored(
-    barrier: Barrier, judged: Assessment, metrics: Metrics, in_force: rules.Rules, names: Names, day: date
-) -> Scored:
-    return Scored(
-        barrier.code,
-        str(barrier.label),
-        barrier.sign,
-        getattr(judged, barrier.code),
-        in_force.weights.get(barrier.code) if barrier.sign < 0 else None,
-        reasons.lines(barrier, judged.points, metrics, names, day),
-    )
-
-
-def lock_in_sentence(judged: Assessment, scores: list[Scored], in_force: rules.Rules) -> str:
-    """The strongest bolt in full, each further one by its share: with the points and signals that made them."""
-    if judged.lock_in is None:
-        return _("Lock-in unknown: no signal of it is known.")
-    bolts = sorted((one for one in scores if one.weighted), key=lambda one: one.weighted or 0, reverse=True)
-    if not bolts:
-        return _("Lock-in 0: nothing known holds them against their will.")
-    shares = [bolt(bolts[0]), *(f"{further(in_force.further_share)} {bolt(one)}" for one in bolts[1:])]
-    return _("Lock-in %(value)s: %(bolts)s") % {"value": places(judged.lock_in), "bolts": " + ".join(shares)}
-
-
-def bolt(one: Scored) -> str:
-    """“Effort 18 (30 points × 0.6: recurring delivery)”."""
-    points = round(one.score or 0)
-    return ngettext(
-        "%(barrier)s %(weighted)s (%(n)s point × %(weight)s: %(signals)s)",
-        "%(barrier)s %(weighted)s (%(n)s points × %(weight)s: %(signals)s)",
-        points,
-    ) % {
-        "barrier": one.label,
-        "weighted": places(one.weighted),
-        "n": places(one.score),
-        "weight": places(one.weight),
-        "signals": ", ".join(signal_label(one.code, line.code) for line in one.lines if line.points),
-    }
-
-
-def signal_label(barrier: str, code: str) -> str:
-    return next(str(s.label) for b in BARRIERS if b.code == barrier for s in b.signals if s.code == code)
-
-
-def further(share: float) -> str:
-    if share == 0.25:
-        return pgettext("lock-in: ‹a quarter of› Technology 16", "a quarter of")
-    return _("%(share)s of") % {"share": percent(share)}
-
-
-def places(value: float | None) -> str | None:
-    """A score with one decimal where it has one."""
-    return None if value is None else number(value, 0 if round(value, 1) == round(value) else 1)
-
-
-def bond_sentence(judged: Assessment, in_force: rules.Rules) -> str:
-    if judged.bond is None:
-        return _("Bond unknown, because the attitude is.")
-    social, benefits = judged.social, judged.lost_benefits
-    text = _("Bond %(value)s: the attitude %(attitude)s is its core") % {
-        "value": places(judged.bond),
-        "attitude": places(judged.attitude),
-    }
-    additions = [
-        (_("the relationship (%(score)s)"), social, in_force.social_share),
-        (_("benefits (%(score)s)"), benefits, in_force.benefits_share),
-    ]
-    closing = [
-        _("%(what)s closes %(share)s of the gap to 100")
-        % {"what": what % {"score": places(score)}, "share": percent(score / 100 * share, 1)}
-        for what, score, share in additions
-        if score
-    ]
-    unknown = [word for word, score in ((_("relationship"), social), (_("benefits"), benefits)) if score is None]
-    text = "; ".join([text, *closing]) + "."
-    if unknown:
-        text += " " + _("Unknown and counted as 0: %(what)s.") % {"what": ", ".join(unknown)}
-    return text
-
-
-def share_sentence(judged: Assessment, in_force: rules.Rules) -> str:
-    if judged.bond is None or judged.lock_in is None:
-        return _("How much of it is voluntary cannot be told while bond or lock-in is unknown.")
-    if judged.voluntary_share is None:
-        return _("Bond and lock-in are %(sum)s together: below %(least)s no share is shown.") % {
-            "sum": places(judged.bond + judged.lock_in),
-            "least": number(in_force.share_from),
-        }
-    return _("%(share)s of what holds them is voluntary.") % {"share": percent(judged.voluntary_share / 100)}
-
-
-def advice(judged: Assessment) -> str:
-    """What the type of bond asks for (`domain.md` 4)."""
-    return {
-        "voluntary": _("They stay because they want to: appreciate it, and ask for a recommendation."),
-        "voluntary_and_locked": _(
-            "They would stay without the lock: keep asking how they feel, and talk before the contract ends."
-        ),
-        "captive": _("Held, not bound: take away friction, be clear about ways out, and never ask for a review."),
-        "unattached": _("Nothing holds them yet: get the basics right first."),
-    }.get(judged.bond_type, "")

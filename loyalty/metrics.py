@@ -61,7 +61,8 @@ UNALLOCATED = """
 # counted from a fixed instant, because their ratios do not depend on it and so neither does the mean.
 SHEETS = """
   SELECT customer_id, response, min(answered_at) AS answered_at,
-    power(2, (extract(epoch FROM min(answered_at) - '2020-01-01Z') / 86400)::float8 / %(half_life_days)s) AS w,
+    power(2, greatest(-900, least(900,
+      (extract(epoch FROM min(answered_at) - '2026-01-01Z') / 86400)::float8 / %(half_life_days)s))) AS w,
     max(value) FILTER (WHERE item = 'csat')::float8 * 10 AS csat,
     (max(value) FILTER (WHERE item = 'disconfirmation')::float8 + 3) / 6 * 100 AS disconfirmation,
     max(value) FILTER (WHERE item = 'trust')::float8 * 10 AS trust,

@@ -146,6 +146,8 @@ def _check(rules: Rules) -> None:
     for name in POSITIVE:
         if getattr(rules, name) <= 0:
             raise RulesError(_("“%(name)s” must be above 0.") % {"name": name})
+    if rules.half_life_days < 7:
+        raise RulesError(_("“%(name)s” must be at least 7 days.") % {"name": "half_life_days"})
     if sum(rules.attitude.values()) <= 0 or sum(rules.weights.values()) <= 0:
         raise RulesError(_("At least one weight must be above 0."))
 
