@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from django.db import connection
@@ -126,9 +126,8 @@ def calibrated(rhythm: Rhythm, table: str, day: date, rules: Rules) -> Rhythm:
         round(min(max(percentile(ratios, share) / 100, low), high), 2)
         for share, (low, high) in zip(shares, bounds, strict=True)
     ]
-    return Rhythm(
-        rhythm.gaps, rhythm.days, rhythm.kind, *rising(thresholds), self_calibrated=True, cycles=rhythm.cycles
-    )  # fmt: skip
+    active, overdue, at_risk = rising(thresholds)
+    return replace(rhythm, active=active, overdue=overdue, at_risk=at_risk, self_calibrated=True)
 
 
 def rising(thresholds: Iterable[float]) -> list[float]:

@@ -101,7 +101,7 @@ def explain(customer: Customer) -> Explanation | None:
 
 
 def names_of(metrics: Metrics) -> Names:
-    contact = User.objects.filter(pk=metrics.contact_id).first()
+    contact = User.objects.filter(pk=metrics.contact_id or 0).first()
     taken_part = (
         Participation.objects.filter(customer=metrics.customer_id, kind__in=["member", "gathering"])
         .order_by("-occurred_at")

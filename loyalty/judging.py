@@ -4,7 +4,7 @@ Layers read one another's columns; OFFSET 0 keeps PostgreSQL from working out a 
 Parameters: those of the rules, the rhythm and the knowledge, and `day`, `rules_version`, `first`.
 """
 
-from django.db.models import Field
+from typing import Any
 
 from loyalty import stages, status
 from loyalty.barriers import BARRIERS, LOCK_IN, points_sql, score_sql
@@ -139,7 +139,7 @@ UNCOMPARED = {"judged_on", "judged_at"}
 
 def columns() -> list[str]:
     """Columns of the assessment that the statement works out."""
-    fields: list[Field] = list(Assessment._meta.concrete_fields)
+    fields: list[Any] = list(Assessment._meta.concrete_fields)
     return [field.column for field in fields if field.column not in UNCOMPARED]
 
 

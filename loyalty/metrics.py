@@ -5,8 +5,7 @@ customers; a past day uses only what is dated up to it (`docs/scoring.md`, "As o
 """
 
 from functools import cache
-
-from django.db.models import Field
+from typing import Any
 
 from crm import emotions
 from crm.models import AdvocacyAct
@@ -169,7 +168,7 @@ WHERE c.merged_into_id IS NULL AND c.erased_at IS NULL {these}"""
 
 
 def columns() -> list[str]:
-    fields: list[Field] = list(Metrics._meta.concrete_fields)
+    fields: list[Any] = list(Metrics._meta.concrete_fields)
     return [field.column for field in fields]
 
 

@@ -4,7 +4,10 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
-from crm.models.purchase import MONEY
+
+def money(help_text: str) -> models.DecimalField:
+    """An amount in the shop's currency."""
+    return models.DecimalField(max_digits=14, decimal_places=2, help_text=help_text)
 
 
 def percent() -> models.FloatField:
@@ -25,8 +28,8 @@ class Metrics(models.Model):
     first_order_on = models.DateField(null=True)
     previous_order_on = models.DateField(null=True, help_text="The order before the last.")
     last_order_on = models.DateField(null=True)
-    value = models.DecimalField(**MONEY, help_text="Net of all valid orders less what returns met no purchase.")
-    value_year = models.DecimalField(**MONEY, help_text="The same within 365 days.")
+    value = money("Net of all valid orders less what returns met no purchase.")
+    value_year = money("The same within 365 days.")
     purchases = models.PositiveIntegerField(help_text="Valid purchases; several may make one order day.")
     category_id = models.BigIntegerField(null=True, help_text="Category of most purchases; empty on a tie.")
     categories = models.PositiveIntegerField(help_text="Distinct categories bought.")

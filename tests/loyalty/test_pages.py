@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from crm.display import number
 from crm.models import Shop
 from loyalty import scoring
-from loyalty.models import Assessment, Transition
+from loyalty.models import Assessment, Metrics, Transition
 from loyalty.overview import Share, overview
 from tests.factories import (
     NOW,
@@ -107,7 +107,12 @@ def test_the_ladder_shows_the_day_of_each_stage_and_forgets_what_was_lost(suppor
     customer = buyer(5, 25, 45)
     scoring.score_all()
     Transition.objects.all().delete()
-    moves = [("prospect", "repeat", 300), ("repeat", "regular", 200), ("regular", "repeat", 100), ("repeat", "regular", 50)]
+    moves = [
+        ("prospect", "repeat", 300),
+        ("repeat", "regular", 200),
+        ("regular", "repeat", 100),
+        ("repeat", "regular", 50),
+    ]
     for old, new, days in moves:
         Transition.objects.create(
             customer=customer, from_stage=old, to_stage=new, happened_on=ago(days).date(), inputs={}, rules_version=1
@@ -117,8 +122,18 @@ def test_the_ladder_shows_the_day_of_each_stage_and_forgets_what_was_lost(suppor
     assert page.status_code == 200
     from loyalty.panels import ladder
 
-    found = ladder(customer, Assessment.objects.get(customer=customer))
+    found = ladder(customer, Assessment.objects.get(customer=customer), [])
     assert found == [None, ago(300).date(), ago(300).date(), ago(50).date(), None, None]
+
+
+def test_the_first_two_steps_are_the_first_two_orders(support):
+    customer = buyer(5, 25, 45)
+    scoring.score_all()
+    from loyalty.panels import ladder
+
+    days = Metrics.objects.get(customer=customer).order_days
+    found = ladder(customer, Assessment.objects.get(customer=customer), days)
+    assert found[:3] == [None, ago(45).date(), ago(25).date()]
 
 
 def test_a_lapsed_customer_stood_here_last(support):

@@ -38,9 +38,10 @@ class Command(BaseCommand):
         self.report(outcome, standing, time.monotonic() - started)
 
     def report(self, outcome: scoring.Outcome, standing: list[tuple[str, str, int]], seconds: float) -> None:
-        by_stage, by_status = Counter(), Counter()
-        for stage, status, customers in standing:
-            by_stage[stage] += customers
+        by_stage: Counter[str] = Counter()
+        by_status: Counter[str] = Counter()
+        for stage_code, status, customers in standing:
+            by_stage[stage_code] += customers
             by_status[status] += customers
         for stage in stages.STAGES:
             self.stdout.write(f"{stage.code:<12} {by_stage[stage.code]:>10,}")
