@@ -18,7 +18,7 @@ def mask(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
     return event
 
 
-_SHARED = [
+_SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,

@@ -38,7 +38,7 @@ class ShopDay:
         request.shop = Shop.current()  # type: ignore[attr-defined]
         if request.user.is_authenticated:
             translation.activate(request.user.language)
-            request.LANGUAGE_CODE = request.user.language  # type: ignore[attr-defined]
+            request.LANGUAGE_CODE = request.user.language
         with timezone.override(ZoneInfo(request.shop.time_zone)):  # type: ignore[attr-defined]
             response = self.get_response(request)
             if hasattr(response, "render") and not getattr(response, "is_rendered", True):
