@@ -75,7 +75,7 @@ def _answer(row: Delivery) -> str:
         return _sent(row)
     why = sentence(row.reason)
     said = str(Delivery.State(row.state).label)
-    return f"{said}: {why[:1].lower() + why[1:].rstrip('.')}" if why else said
+    return f"{said}: {why.rstrip('.')}" if why else said
 
 
 def _sent(row: Delivery) -> str:

@@ -1,6 +1,6 @@
 """Loyalty's part of a customer's page: where they stand and why, what is missing, and what holds them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -57,7 +57,10 @@ def standing(customer: Customer, user: User, found: Explanation) -> dict[str, An
         "judged": judged,
         "status": badges.STATUSES.get(Status(status)) if status else None,
         "type": badges.TYPES.get(Assessment.LoyaltyType(judged.loyalty_type)) if judged.orders else None,
-        "stages": [(stage.label, reached) for stage, reached in zip(STAGES, ladder(customer, judged), strict=True)],
+        "stages": [
+            (stage.label, reached)
+            for stage, reached in zip(STAGES, ladder(customer, judged, found.metrics.order_days), strict=True)
+        ],
         "present": level,
         "next_level": level + 1 if found.next else None,
         "frozen": status == Status.LAPSED,
@@ -71,9 +74,12 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def ladder(customer: Customer, judged: Assessment) -> list[date | None]:
-    """The day on which each stage up to the present one was reached for good; None where nobody recorded it."""
-    reached: dict[int, date | None] = {}
+def ladder(customer: Customer, judged: Assessment, order_days: Sequence[date]) -> list[date | None]:
+    """The day on which each stage up to the present one was reached for good; None where nobody recorded it.
+
+    The days of the first two orders are those of the first two steps, also before anybody recorded moves.
+    """
+    reached: dict[int, date | None] = dict(enumerate(order_days[:2], start=1))
     for move in Transition.objects.filter(customer=customer).order_by("happened_on", "pk"):
         old, new = badges.LEVELS.get(move.from_stage), badges.LEVELS.get(move.to_stage)
         if old is None or new is None:

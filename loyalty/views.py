@@ -134,9 +134,9 @@ def status_meaning(rhythm: Calibration | None) -> list[tuple[str | Promise, str]
         return []
     upto = _("time since the last purchase up to %(ratio)s times the expected interval")
     return [
-        (Status.ACTIVE.label, upto % {"ratio": number(rhythm.active, 1)}),
-        (Status.OVERDUE.label, upto % {"ratio": number(rhythm.overdue, 1)}),
-        (Status.AT_RISK.label, upto % {"ratio": number(rhythm.at_risk, 1)}),
+        (Status.ACTIVE.label, upto % {"ratio": number(rhythm.active, 2)}),
+        (Status.OVERDUE.label, upto % {"ratio": number(rhythm.overdue, 2)}),
+        (Status.AT_RISK.label, upto % {"ratio": number(rhythm.at_risk, 2)}),
         (Status.LAPSED.label, _("longer than that: very probably gone, not certainly")),
         (Status.REACTIVATED.label, _("came back after having lapsed, for one interval")),
     ]

@@ -20,6 +20,7 @@ from campaigns import drafting, panels, planning, recipes
 from campaigns.models import Campaign, Delivery
 from campaigns.reasons import why_closed
 from campaigns.recipe import Recipe
+from crm import access
 from crm.access import requires
 from crm.models import Customer
 
@@ -70,11 +71,18 @@ def campaigns(request: HttpRequest) -> HttpResponse:
             "standing": [Standing(everything[one.recipe], one, recent[one.pk]) for one in standing],
             "mailings": [(campaign, whole[campaign.pk]) for campaign in shown],
             "window": WINDOW_DAYS,
+            "columns": columns(access.may(request.user, "campaigns.manage")),
             "next": f"?before={shown[-1].pk}" if more else "",
             "newest": not before,
             "closed": why_closed(),
         },
     )
+
+
+def columns(may_copy: bool) -> list[tuple[str, str, str, str]]:
+    """Columns of the mailings' table, as <c-table> takes them."""
+    labels = [_("Name"), _("Status"), _("Time"), _("Mails"), *([_("Copy")] if may_copy else [])]
+    return [(label, "", "", "") for label in labels]
 
 
 def tallies(campaign_ids: Sequence[int], since_days: int | None = None) -> dict[int, Tally]:

@@ -18,7 +18,9 @@ SCREENS = [("de", "light", 1440), ("en", "dark", 1440), ("de", "dark", 390), ("e
 def people():
     open_shop(language="de", name="Rösterei Amsel")
     for number in range(5):
-        customer = person(f"p{number}@example.test", *(("newsletter",) if number < 3 else ()), family_name=f"Öz{number}")
+        customer = person(
+            f"p{number}@example.test", *(("newsletter",) if number < 3 else ()), family_name=f"Öz{number}"
+        )
         AssessmentFactory(customer=customer, stage="regular")
 
 
@@ -91,9 +93,7 @@ def test_the_counts_move_by_themselves(people, page_as):
 
 
 @pytest.mark.parametrize(("lang", "theme", "width"), SCREENS)
-def test_the_pages_are_readable_for_everybody(
-    people, page_as, axe, overflow, problems, screenshot, lang, theme, width
-):
+def test_the_pages_are_readable_for_everybody(people, page_as, axe, overflow, problems, screenshot, lang, theme, width):
     draft = CampaignFactory(status="draft", launched_at=None, stages=["regular"], send_at=now() + timedelta(days=1))
     mailing = CampaignFactory(status="running", stages=["regular", "loyal"])
     for state, reason in (("sent", "consent"), ("suppressed", "no_permission"), ("unknown", ""), ("planned", "")):
