@@ -3,6 +3,7 @@
 import os
 
 from celery import Celery
+from celery.schedules import crontab
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -15,4 +16,5 @@ app.conf.beat_schedule = {
     "plan": {"task": "campaigns.tasks.plan_due", "schedule": 10},
     "send": {"task": "campaigns.tasks.send_due", "schedule": 10},
     "resolve": {"task": "campaigns.tasks.resolve_unknown", "schedule": 60},
+    "retention": {"task": "crm.tasks.retention_nightly", "schedule": crontab(hour=1, minute=40)},
 }

@@ -23,7 +23,7 @@ _MARKETER = {"customers.view", "campaigns.view", "campaigns.manage", "insights.v
 ROLES: dict[str, set[str]] = {
     User.Role.SUPPORT: _SUPPORT,
     User.Role.MARKETER: _MARKETER,
-    User.Role.ADMIN: _SUPPORT | _MARKETER | {"settings.manage", "scores.recompute"},
+    User.Role.ADMIN: _SUPPORT | _MARKETER | {"settings.manage", "scores.recompute", "privacy.manage"},
 }
 CAPABILITIES = set().union(*ROLES.values())
 

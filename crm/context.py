@@ -11,6 +11,7 @@ from crm.plugins import NavEntry
 
 NAV = (
     NavEntry(_("Customers"), "customers", "users", "customers.view", 20),
+    NavEntry(_("Privacy"), "privacy", "shield-lock", "privacy.manage", 80),
     NavEntry(_("Settings"), "settings", "settings", "settings.manage", 90),
 )
 

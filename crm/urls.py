@@ -2,7 +2,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
 from crm.api.purchases import PurchaseBatch
-from crm.views import customers, health, profile, records, session, settings
+from crm.views import customers, health, privacy, privacy_lists, profile, records, session, settings
 
 urlpatterns = [
     path("", customers.start, name="start"),
@@ -16,6 +16,21 @@ urlpatterns = [
     path("complaints/<int:pk>/change/", records.change_complaint, name="change_complaint"),
     path("complaints/<int:pk>/answer/", records.answer_complaint, name="answer_complaint"),
     path("complaints/<int:pk>/close/", records.close_complaint, name="close_complaint"),
+    path("customers/<int:pk>/privacy/", privacy.desk, name="privacy_desk"),
+    path("customers/<int:pk>/privacy/requests/", privacy.record, name="privacy_record"),
+    path("customers/<int:pk>/privacy/data/", privacy.data, name="privacy_data"),
+    path("customers/<int:pk>/privacy/download/", privacy.download, name="privacy_download"),
+    path("customers/<int:pk>/privacy/rectify/", privacy.mend, name="privacy_rectify"),
+    path("customers/<int:pk>/privacy/restrict/", privacy.restrict, name="privacy_restrict"),
+    path("customers/<int:pk>/privacy/object/", privacy.object_to_advertising, name="privacy_object"),
+    path("customers/<int:pk>/privacy/erase/", privacy.erase, name="privacy_erase"),
+    path("customers/<int:pk>/privacy/proof/<slug:purpose>/<slug:channel>/", privacy.proof_sheet, name="privacy_proof"),
+    path("privacy/", privacy_lists.due, name="privacy"),
+    path("privacy/requests/<int:pk>/close/", privacy_lists.close, name="privacy_close"),
+    path("privacy/requests/<int:pk>/extend/", privacy_lists.extend, name="privacy_extend"),
+    path("privacy/retention/", privacy_lists.keeping, name="privacy_retention"),
+    path("privacy/trail/", privacy_lists.trail, name="privacy_trail"),
+    path("privacy/sealed/<uuid:pk>/open/", privacy.open_sealed, name="privacy_sealed"),
     path("settings/", settings.shop, name="settings"),
     path("settings/sources/", settings.sources, name="settings_sources"),
     path("settings/keys/<int:pk>/revoke/", settings.revoke_key, name="revoke_key"),

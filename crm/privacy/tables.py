@@ -18,7 +18,7 @@ PEOPLE = (
         Fate.DELETE,
         {
             IDENTIFIER: "person_key kind salutation title given_name family_name company_name sort_key",
-            CONTACT: "language country city time_zone",
+            CONTACT: "language country city time_zone mails_per_fortnight",
             Data.BIRTH_DATE: "birth_day birth_month birth_year",
             CONTENT: "attributes",
             BEHAVIOUR: "since deceased_at restricted_at erased_at is_placeholder is_test",
@@ -41,6 +41,7 @@ PEOPLE = (
             ("city", _("Town")),
             ("country", _("Country")),
             ("time_zone", _("Time zone")),
+            ("mails_per_fortnight", _("Mails in 14 days, at most")),
             ("attributes", _("Further fields")),
             ("since", _("Customer since")),
             ("restricted_at", _("Restricted since")),
@@ -336,7 +337,7 @@ CONSENT = (
     Table(
         "crm.ConsentState",
         Fate.DELETE,
-        {BEHAVIOUR: "channel state since"},
+        {BEHAVIOUR: "channel state since last_used_at"},
         _("Permissions now"),
         person="customer",
         shown=(
@@ -352,7 +353,7 @@ CONSENT = (
         {
             IDENTIFIER: "person_key",
             BEHAVIOUR: "channel action method double_opt_in occurred_at",
-            TECHNICAL: "note recorded_at",
+            TECHNICAL: "note notice_version form wording_hash token_hash message_id content_hash recorded_at",
         },
         _("Declarations, with the wording"),
         person="person_key",
@@ -367,6 +368,9 @@ CONSENT = (
             ("source__name", _("Came from")),
             ("wording__version", _("Version")),
             ("wording__text", _("Wording")),
+            ("privacy_notice__version", _("Privacy notice")),
+            ("form", _("Form")),
+            ("notice_version", _("Notice shown")),
             ("note", _("Note")),
         ),
         why=PROOF,
@@ -386,6 +390,44 @@ CONSENT = (
             ("ip", _("IP address")),
             ("user_agent", _("Browser")),
             ("note", _("Note")),
+        ),
+    ),
+)
+DOUBLE_OPT_IN = (
+    Table(
+        "crm.DoubleOptIn",
+        Fate.DELETE,
+        {
+            IDENTIFIER: "address_hash",
+            BEHAVIOUR: "purposes wordings form notice_version language requested_at expires_at confirmed_at",
+            TECHNICAL: "nonce token_hash message_id content_hash",
+        },
+        _("Mails that ask for a confirmation"),
+        person="customer",
+        order="requested_at",
+        shown=(
+            ("requested_at", _("When")),
+            ("purposes", _("Purposes")),
+            ("expires_at", _("Valid until")),
+            ("confirmed_at", _("Confirmed")),
+        ),
+        secret="nonce token_hash",
+    ),
+)
+LINKS = (
+    Table(
+        "crm.LinkToken",
+        Fate.DELETE,
+        {CONTACT: "address", TECHNICAL: "digest use purposes created_at expires_at used_at"},
+        _("Personal links in mails"),
+        person="customer",
+        secret="digest",
+        shown=(
+            ("created_at", _("Made")),
+            ("use", _("For")),
+            ("address", _("Sent to")),
+            ("expires_at", _("Ends")),
+            ("used_at", _("Used")),
         ),
     ),
 )
@@ -439,7 +481,10 @@ REST = (
         {CONTENT: "payload errors", IDENTIFIER: "external_id", TECHNICAL: "position received_at"},
     ),
     Table("crm.Purpose", Fate.NOT_OF_CUSTOMERS, {NONE: "code label_de label_en position active"}),
-    Table("crm.Wording", Fate.NOT_OF_CUSTOMERS, {NONE: "version language text created_at"}),
+    Table("crm.Wording", Fate.NOT_OF_CUSTOMERS, {NONE: "version language text hash created_at"}),
+    Table("crm.LegalText", Fate.NOT_OF_CUSTOMERS, {NONE: "kind version language text created_at"}),
+    # Keyed hashes that go within a day and lead back to nobody.
+    Table("crm.Throttle", Fate.NOT_OF_CUSTOMERS, {TECHNICAL: "key count started_at"}),
     Table("crm.Category", Fate.NOT_OF_CUSTOMERS, {NONE: "external_id name name_version"}),
     Table("crm.Product", Fate.NOT_OF_CUSTOMERS, {NONE: "external_id name name_version category_version"}),
     Table("crm.Source", Fate.NOT_OF_CUSTOMERS, {NONE: "name kind created_at"}),
@@ -458,7 +503,7 @@ REST = (
         Fate.NOT_OF_CUSTOMERS,
         {
             NONE: "id name time_zone currency language event_window_hours quiet_from quiet_until mails_per_fortnight"
-            " armed_for",
+            " armed_for embed_origins",
             CONTACT: "sender_name sender_email reply_to imprint",
         },
     ),
@@ -473,4 +518,4 @@ REST = (
         },
     ),
 )
-CRM = (*PEOPLE, *TRADE, *CONTACTS, *CONSENT, *DESK, *REST)
+CRM = (*PEOPLE, *TRADE, *CONTACTS, *CONSENT, *DOUBLE_OPT_IN, *LINKS, *DESK, *REST)
