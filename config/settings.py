@@ -82,6 +82,8 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[_public.hostname] + (["localh
 if "*" in ALLOWED_HOSTS:
     refuse("ALLOWED_HOSTS", "* would accept any name.", "List the names under which the pages are served.")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
+# Their X-Forwarded-For is believed where tries are counted (`crm.throttle`).
+TRUSTED_PROXIES = [one.strip() for one in (env.str("TRUSTED_PROXIES", "") or "127.0.0.1").split(",")]
 
 INSTALLED_APPS = [
     "campaigns",

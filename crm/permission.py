@@ -39,7 +39,7 @@ _OPEN_COMPLAINT = f"""(
 _CAPPED = f"""(
     SELECT count(*) FROM crm_maillog mailed WHERE mailed.customer_id = customer.id
     AND mailed.message_class = 'advertising'
-    AND mailed.at > {_AT} - interval '{CAP_DAYS} days' AND mailed.at <= {_AT}) >= %(gate_cap)s"""
+    AND mailed.at > {_AT} - interval '{CAP_DAYS} days' AND mailed.at <= {_AT}) >= least(%(gate_cap)s, customer.mails_per_fortnight)"""
 _LOCAL = f"({_AT} AT TIME ZONE place.zone)"
 _ZONE = """CASE WHEN customer.time_zone IN ('', %(gate_zone)s) THEN %(gate_zone)s
     ELSE public.f_zone(customer.time_zone, %(gate_zone)s) END"""
@@ -92,7 +92,7 @@ REASONS = (
     Reason(
         "frequency_cap",
         _CAPPED,
-        _("The person already got as many mails as the shop allows in 14 days."),
+        _("The person already got as many mails in 14 days as the shop or the person allows."),
         lasting=False,
     ),
     Reason("quiet_hours", "quiet.now", _("It is quiet time where the person lives."), lasting=False),

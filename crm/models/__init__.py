@@ -3,6 +3,7 @@ from crm.models.consent import (
     ConsentEvent,
     ConsentState,
     ConsentTrace,
+    DoubleOptIn,
     Purpose,
     Suppression,
     Wording,
@@ -18,6 +19,7 @@ from crm.models.privacy import (
     PrivacyRequest,
     SealedRecord,
 )
+from crm.models.public import LegalText, LinkToken, Throttle
 from crm.models.purchase import (
     Category,
     Product,
@@ -49,6 +51,7 @@ __all__ = [
     "Customer",
     "CustomerChange",
     "CustomerKey",
+    "DoubleOptIn",
     "ErasedKey",
     "ErasureLog",
     "Event",
@@ -56,6 +59,8 @@ __all__ = [
     "ImportRun",
     "Interaction",
     "InteractionEmotion",
+    "LegalText",
+    "LinkToken",
     "MailLog",
     "MotivatorEvidence",
     "Participation",
@@ -72,6 +77,7 @@ __all__ = [
     "Shop",
     "Source",
     "Suppression",
+    "Throttle",
     "User",
     "Wording",
 ]

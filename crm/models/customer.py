@@ -41,6 +41,12 @@ class Customer(models.Model):
     country = models.CharField(_("country"), max_length=60, blank=True, db_default="")
     city = models.CharField(_("town"), max_length=80, blank=True, db_default="")
     time_zone = models.CharField(_("time zone"), max_length=64, blank=True, db_default="")
+    mails_per_fortnight = models.PositiveSmallIntegerField(
+        _("advertising mails in 14 days, at most"),
+        null=True,
+        blank=True,
+        help_text=_("As the person wishes. Empty: as many as the shop allows. The smaller number counts."),
+    )
     assigned_to = models.ForeignKey(
         "crm.User",
         models.SET_NULL,

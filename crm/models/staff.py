@@ -82,6 +82,12 @@ class Shop(models.Model):
     mails_per_fortnight = models.PositiveSmallIntegerField(
         _("advertising mails to one person in 14 days"), db_default=3
     )
+    embed_origins = models.TextField(
+        _("pages that may show the sign-up form"),
+        blank=True,
+        db_default="",
+        help_text=_("One address a line, such as https://shop.example. Empty: none."),
+    )
     armed_for = models.CharField(max_length=100, blank=True, db_default="", editable=False)
 
     class Meta:

@@ -1,0 +1,87 @@
+"""Counters against guessing and flooding: how often one thing may be tried in a time.
+
+One statement counts and judges, so that requests at the same moment cannot pass together. The counters stand in the
+database itself: while it does not answer, nothing behind them works either, and everything is refused.
+What is counted (an address, a computer) is known here by a keyed hash alone, for a day at most.
+"""
+
+import hmac
+import ipaddress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest
+from django.utils.timezone import now
+
+from crm import keyed
+from crm.models import Throttle
+
+KEPT = timedelta(days=1)
+
+COUNT = """
+INSERT INTO crm_throttle AS counter (key, count, started_at) VALUES (%(key)s, 1, now())
+ON CONFLICT (key) DO UPDATE SET
+  count = CASE WHEN counter.started_at <= now() - %(window)s THEN 1
+          ELSE least(counter.count, %(most)s) + 1 END,
+  started_at = CASE WHEN counter.started_at <= now() - %(window)s THEN now() ELSE counter.started_at END
+RETURNING count <= %(most)s
+"""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `most` tries within `window`, counted from the first; `name` parts it from other limits."""
+
+    name: str
+    most: int
+    window: timedelta
+
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+SIGN_UP_BY_COMPUTER = (Limit("sign-up/ip/minute", 5, MINUTE), Limit("sign-up/ip/hour", 30, HOUR))
+SIGN_UP_BY_ADDRESS = (Limit("sign-up/address", 3, HOUR), Limit("sign-up/address/day", 5, DAY))
+PREFERENCES = (Limit("preferences/ip", 20, MINUTE),)
+LINKS = (Limit("links/ip", 60, MINUTE),)
+
+
+def allowed(limits: tuple[Limit, ...], about: str) -> bool:
+    """Count one try of `about` against every limit. False once any is used up; refused tries are not counted on.
+
+    Call it outside a transaction that may be rolled back, or the try is forgotten with it.
+    """
+    return all([_count(limit, about) for limit in limits])
+
+
+def _count(limit: Limit, about: str) -> bool:
+    name = hmac.new(keyed.subkey(keyed.keys()[0], "throttle"), f"{limit.name}:{about}".encode(), "sha256").hexdigest()
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT, {"key": name, "window": limit.window, "most": limit.most})
+        return bool(cursor.fetchone()[0])
+
+
+def tidy() -> int:
+    """Forget counters whose time is over. Returns how many."""
+    return Throttle.objects.filter(started_at__lt=now() - KEPT).delete()[0]
+
+
+def computer(request: HttpRequest) -> str:
+    """The address of the visitor's computer: the nearest one that is not a reverse proxy of ours.
+
+    `X-Forwarded-For` is believed only as far as our own proxies (TRUSTED_PROXIES) wrote it; "" if that is no address.
+    """
+    chain = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
+    chain.append(request.META.get("REMOTE_ADDR", ""))
+    while len(chain) > 1 and chain[-1] in ("", *settings.TRUSTED_PROXIES):
+        chain.pop()
+    try:
+        return str(ipaddress.ip_address(chain[-1]))
+    except ValueError:
+        return ""
+
+
+def network(request: HttpRequest) -> str:
+    """What is counted for a computer: its address; with IPv6 its network, for it chooses the rest at will."""
+    address = computer(request)
+    return str(ipaddress.ip_network(f"{address}/64", strict=False)) if ":" in address else address

@@ -1,0 +1,86 @@
+"""Links in mails that show or change data: 160 random bits, of which only the SHA-256 is stored, for one use and time.
+
+What is harmless in any hands has a signed link instead (`crm.links`).
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable
+from datetime import timedelta
+
+from django.utils.timezone import now
+
+from crm import keyed
+from crm.models import Customer, LinkToken
+
+BYTES = 20
+SHAPE = re.compile(r"[A-Za-z0-9_-]{27}").fullmatch
+LIFETIME = {LinkToken.Use.PREFERENCES: timedelta(days=30), LinkToken.Use.ADDRESS: timedelta(days=7)}
+
+
+def issue(use: LinkToken.Use, customer_id: int, address: str, purposes: Iterable[str] = ()) -> str:
+    """A new link's token. `address` is the mailbox it goes to."""
+    plain = _text(secrets.token_bytes(BYTES))
+    LinkToken.objects.bulk_create([_row(use, plain, customer_id, address, purposes)])
+    return plain
+
+
+def of_mail(seed: str) -> str:
+    """The token for the preferences in one mail: the same on every attempt, and for strangers as good as random.
+
+    `seed` names the mail. `remember` must store it before it works.
+    """
+    made = hmac.digest(keyed.subkey(keyed.keys()[0], "preferences"), seed.encode(), "sha256")
+    return _text(made[:BYTES])
+
+
+def remember(mails: Iterable[tuple[str, int, str]]) -> None:
+    """Store the tokens of mails: (token, customer, address), in one statement. What is stored already stays."""
+    use = LinkToken.Use.PREFERENCES
+    LinkToken.objects.bulk_create([_row(use, *mail) for mail in mails], ignore_conflicts=True)
+
+
+def find(use: LinkToken.Use, plain: str) -> LinkToken | None:
+    """The valid token of this use, its customer being the record in use, or None. Changes nothing."""
+    if not SHAPE(plain):
+        return None
+    rows = LinkToken.objects.filter(digest=digest(plain), use=use, expires_at__gt=now(), used_at=None)
+    found = rows.select_related("customer").first()
+    if found is None:
+        return None
+    found.customer = in_use(found.customer)
+    return None if found.customer.erased_at else found
+
+
+def use_up(token: LinkToken) -> bool:
+    """Take a token that works once. False if somebody was faster."""
+    return bool(LinkToken.objects.filter(pk=token.pk, used_at=None).update(used_at=now()))
+
+
+def in_use(customer: Customer) -> Customer:
+    """The record that a merged one became."""
+    while customer.merged_into is not None:
+        customer = customer.merged_into
+    return customer
+
+
+def digest(plain: str) -> str:
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def _row(use: LinkToken.Use, plain: str, customer_id: int, address: str, purposes: Iterable[str] = ()) -> LinkToken:
+    return LinkToken(
+        digest=digest(plain),
+        use=use,
+        customer_id=customer_id,
+        address=address,
+        purposes=list(purposes),
+        expires_at=now() + LIFETIME[use],
+    )
+
+
+def _text(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
