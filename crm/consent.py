@@ -4,20 +4,32 @@ The state is a pure function of the ledger, whatever order its entries arrive in
 - What counts is what was declared after the last end (withdrawal or objection); at the same instant the end wins.
 - A consent holds once it is confirmed, or at once if signed on paper or brought with its proof of double opt-in;
   until then it is pending. A confirmation needs a request after the last end.
+- A request that was not confirmed in time expires; a later one is pending anew. Uses are noted and change nothing.
 Source: BGH I ZR 164/09 (proof of each declaration), Art. 7 and 21 GDPR; `docs/sending.md`.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from crm import changed, keyed, plugins
-from crm.models import ConsentEvent, ConsentState, ConsentTrace, ContactPoint, Customer, Event, Purpose, Suppression
+from crm.models import (
+    ConsentEvent,
+    ConsentState,
+    ConsentTrace,
+    ContactPoint,
+    Customer,
+    Event,
+    Purpose,
+    Suppression,
+    Wording,
+)
 from crm.permission import CONTACT_KIND
 
 Action = ConsentEvent.Action
@@ -38,6 +50,8 @@ class ConsentError(ValueError):
 class How:
     """How a declaration was made: the proof. `address`, `ip`, `user_agent` and `note` go where they can be erased.
 
+    `wordings` names the wording per purpose where they differ; `notice_version` the privacy notice; `form` name and
+    version of the form. `token_hash`, `message_id` and `content_hash` tell of the mail whose link was followed.
     `occurred_at` is now if left out. `double_opt_in`: the declaration brings its own proof of double opt-in.
     """
 
@@ -51,6 +65,15 @@ class How:
     address: str = ""
     ip: str | None = None
     user_agent: str = ""
+    wordings: Mapping[str, int] = field(default_factory=dict)
+    notice_version: str = ""
+    form: str = ""
+    token_hash: str = ""
+    message_id: str = ""
+    content_hash: str = ""
+
+    def wording_of(self, purpose: str) -> int | None:
+        return self.wordings.get(purpose, self.wording_id)
 
 
 def give(customer_id: int, purposes: Iterable[str], how: How, channel: str = "email") -> dict[str, str]:
@@ -64,6 +87,16 @@ def give(customer_id: int, purposes: Iterable[str], how: How, channel: str = "em
 def confirm(customer_id: int, purposes: Iterable[str], how: How, channel: str = "email") -> dict[str, str]:
     """Record the second half of a double opt-in. Returns and raises as `give`."""
     return _record(customer_id, list(purposes), channel, Action.CONFIRMED, how)
+
+
+def expire(customer_id: int, purposes: Iterable[str], how: How, channel: str = "email") -> dict[str, str]:
+    """Record that what was asked for was not confirmed in time. Returns and raises as `give`."""
+    return _record(customer_id, list(purposes), channel, Action.EXPIRED, how)
+
+
+def use(customer_id: int, purposes: Iterable[str], how: How, channel: str = "phone") -> dict[str, str]:
+    """Record that a permission was used, as § 7a UWG asks for every call. A mail's use is noted by the gate."""
+    return _record(customer_id, list(purposes), channel, Action.USED, how)
 
 
 def withdraw(customer_id: int, purposes: Iterable[str], how: How, channel: str = "email") -> dict[str, str]:
@@ -102,35 +135,56 @@ def _record(customer_id: int, purposes: list[str], channel: str, action: str, ho
     _check_purposes(purposes)
     customer = _lock(customer_id)
     before = _states(customer_id, channel)
-    events = ConsentEvent.objects.bulk_create(
-        [
-            ConsentEvent(
-                person_key=customer.person_key,
-                purpose_id=purpose,
-                channel=channel,
-                action=action,
-                method=how.method,
-                wording_id=how.wording_id,
-                source_id=how.source_id,
-                actor_id=how.actor_id,
-                double_opt_in=how.double_opt_in,
-                occurred_at=at,
-            )
-            for purpose in purposes
-        ]
-    )
-    traces = {"address": how.address, "ip": how.ip, "user_agent": how.user_agent[:300], "note": how.note[:200]}
-    if any(traces.values()):
-        ConsentTrace.objects.bulk_create([ConsentTrace(event=event, **traces) for event in events])
+    hashes = wording_hashes([how])
+    events = [event_of(customer.person_key, purpose, channel, action, at, how, hashes) for purpose in purposes]
+    ConsentEvent.objects.bulk_create(events)
+    ConsentTrace.objects.bulk_create([trace for event in events for trace in traces_of(event, how)])
     refresh([customer_id])
     after = _states(customer_id, channel)
     if before != after:
         changed.mark([customer_id])
-    _tell(customer_id, purposes, channel, action, at, after)
+    tell(customer_id, purposes, channel, action, at, after)
     return {purpose: after.get(purpose, "") for purpose in purposes}
 
 
-def _tell(
+def wording_hashes(hows: Iterable[How]) -> dict[int, str]:
+    """SHA-256 of the wordings that these declarations name, by their ids."""
+    named = {pk for how in hows for pk in (how.wording_id, *how.wordings.values()) if pk}
+    return dict(Wording.objects.filter(pk__in=named).values_list("pk", "hash")) if named else {}
+
+
+def event_of(
+    person_key: UUID, purpose: str, channel: str, action: str, at: datetime, how: How, hashes: Mapping[int, str]
+) -> ConsentEvent:
+    """The entry of the ledger for one declaration, not stored yet."""
+    wording = how.wording_of(purpose)
+    return ConsentEvent(
+        person_key=person_key,
+        purpose_id=purpose,
+        channel=channel,
+        action=action,
+        method=how.method,
+        wording_id=wording,
+        wording_hash=hashes.get(wording or 0, ""),
+        notice_version=how.notice_version[:40],
+        form=how.form[:80],
+        source_id=how.source_id,
+        actor_id=how.actor_id,
+        double_opt_in=how.double_opt_in,
+        token_hash=how.token_hash,
+        message_id=how.message_id,
+        content_hash=how.content_hash,
+        occurred_at=at,
+    )
+
+
+def traces_of(event: ConsentEvent, how: How) -> list[ConsentTrace]:
+    """What identifies the person behind an entry; nothing if nothing is known."""
+    known = {"address": how.address, "ip": how.ip, "user_agent": how.user_agent[:300], "note": how.note[:200]}
+    return [ConsentTrace(event=event, **known)] if any(known.values()) else []
+
+
+def tell(
     customer_id: int, purposes: Sequence[str], channel: str, action: str, at: datetime, states: dict[str, str]
 ) -> None:
     """Stop what is planned for the purposes that ended, and let the rest of the product know."""
@@ -195,6 +249,11 @@ WITH entry AS (
   SELECT entry.* FROM entry LEFT JOIN ended USING (customer_id, purpose_id, channel)
   WHERE entry.action IN ('given', 'confirmed')
     AND (ended.occurred_at IS NULL OR entry.occurred_at > ended.occurred_at)
+), lapsed AS (
+  SELECT DISTINCT ON (customer_id, purpose_id, channel) entry.*
+  FROM entry LEFT JOIN ended USING (customer_id, purpose_id, channel)
+  WHERE entry.action = 'expired' AND (ended.occurred_at IS NULL OR entry.occurred_at > ended.occurred_at)
+  ORDER BY customer_id, purpose_id, channel, entry.occurred_at DESC, entry.id
 ), asked AS (
   SELECT DISTINCT ON (customer_id, purpose_id, channel) *
   FROM later WHERE action = 'given'
@@ -206,13 +265,19 @@ WITH entry AS (
          AND (later.method = 'paper' OR (later.double_opt_in AND later.method IN ('import', 'api'))))
      OR (later.action = 'confirmed' AND later.occurred_at >= asked.occurred_at)
   ORDER BY customer_id, purpose_id, channel, later.occurred_at, later.id
+), waiting AS (
+  SELECT DISTINCT ON (customer_id, purpose_id, channel) later.*
+  FROM later LEFT JOIN lapsed USING (customer_id, purpose_id, channel)
+  WHERE later.action = 'given' AND (lapsed.occurred_at IS NULL OR later.occurred_at > lapsed.occurred_at)
+  ORDER BY customer_id, purpose_id, channel, later.occurred_at, later.id
 )
 INSERT INTO crm_consentstate (customer_id, purpose_id, channel, state, since, evidence_id)
 SELECT customer_id, purpose_id, channel, state, occurred_at, id FROM (
   SELECT DISTINCT ON (customer_id, purpose_id, channel) * FROM (
     SELECT 1 AS rank, customer_id, purpose_id, channel, 'given' AS state, occurred_at, id FROM valid
-    UNION ALL SELECT 2, customer_id, purpose_id, channel, 'pending', occurred_at, id FROM asked
+    UNION ALL SELECT 2, customer_id, purpose_id, channel, 'pending', occurred_at, id FROM waiting
     UNION ALL SELECT 3, customer_id, purpose_id, channel, action, occurred_at, id FROM ended
+    UNION ALL SELECT 4, customer_id, purpose_id, channel, action, occurred_at, id FROM lapsed
   ) possible ORDER BY customer_id, purpose_id, channel, rank
 ) derived
 ORDER BY customer_id, purpose_id, channel

@@ -1,5 +1,6 @@
 """What each person allowed: an append-only ledger, and the state that follows from it."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -29,12 +30,15 @@ class Purpose(models.Model):
 
 
 class Wording(models.Model):
-    """The exact text a person agreed to. A version is never edited once used."""
+    """The exact text a person agreed to. Never edited, and never deleted once used: by trigger, `docs/consent.md`."""
 
     purpose = models.ForeignKey(Purpose, models.PROTECT, related_name="wordings")
     version = models.PositiveIntegerField()
     language = models.CharField(max_length=2)
     text = models.TextField()
+    hash = models.CharField(
+        max_length=64, db_default="", editable=False, help_text="SHA-256 of the text in UTF-8; filled by a trigger."
+    )
     created_at = models.DateTimeField(db_default=models.functions.Now())
 
     class Meta:
@@ -47,12 +51,15 @@ class ConsentEvent(models.Model):
     """One declaration or its confirmation, use or end. Append-only by trigger and privilege.
 
     It knows the person by `person_key` alone; what identifies them stands in ConsentTrace and can be erased
-    (Art. 7(1) and 17 GDPR; EDPB Guidelines 05/2020).
+    (Art. 7(1) and 17 GDPR; EDPB Guidelines 05/2020). `form`: name and version of the form; `notice_version`: of the
+    privacy notice beside it. A confirmation knows the mail that asked for it: hash of its token, number and content.
     """
 
     class Action(models.TextChoices):
         GIVEN = "given", _("given")
         CONFIRMED = "confirmed", _("confirmed")
+        USED = "used", _("used")
+        EXPIRED = "expired", _("not confirmed in time")
         WITHDRAWN = "withdrawn", _("withdrawn")
         OBJECTED = "objected", _("objected")
 
@@ -71,14 +78,27 @@ class ConsentEvent(models.Model):
     action = models.CharField(max_length=10, choices=Action)
     method = models.CharField(max_length=10, choices=Method)
     wording = models.ForeignKey(Wording, models.PROTECT, null=True, blank=True)
+    privacy_notice = models.ForeignKey("crm.LegalText", models.PROTECT, null=True, blank=True, related_name="+")
     source = models.ForeignKey("crm.Source", models.PROTECT, null=True, blank=True)
     actor = models.ForeignKey("crm.User", models.PROTECT, null=True, blank=True)
     double_opt_in = models.BooleanField(db_default=False, help_text="Brings its own proof of double opt-in.")
     note = models.CharField(max_length=200, blank=True, db_default="")
+    notice_version = models.CharField(max_length=40, blank=True, db_default="")
+    form = models.CharField(max_length=80, blank=True, db_default="")
+    wording_hash = models.CharField(max_length=64, blank=True, db_default="")
+    token_hash = models.CharField(max_length=64, blank=True, db_default="")
+    message_id = models.CharField(max_length=200, blank=True, db_default="")
+    content_hash = models.CharField(max_length=64, blank=True, db_default="")
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField(db_default=models.functions.Now())
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["person_key", "purpose", "channel", "action", "occurred_at", "source"],
+                name="crm_consent_event_once_a_source",
+            )
+        ]
         indexes = [models.Index(fields=["person_key", "purpose", "channel"], name="crm_consent_event_of_person")]
 
 
@@ -100,6 +120,7 @@ class ConsentState(models.Model):
         GIVEN = "given", _("given")
         WITHDRAWN = "withdrawn", _("withdrawn")
         OBJECTED = "objected", _("objected")
+        EXPIRED = "expired", _("not confirmed in time")
 
     customer = models.ForeignKey("crm.Customer", models.CASCADE, related_name="consents")
     purpose = models.ForeignKey(Purpose, models.PROTECT)
@@ -107,6 +128,7 @@ class ConsentState(models.Model):
     state = models.CharField(max_length=10, choices=State)
     since = models.DateTimeField()
     evidence = models.ForeignKey(ConsentEvent, models.PROTECT, related_name="+")
+    last_used_at = models.DateTimeField(null=True, blank=True, help_text="Last mail for which it was the ground.")
 
     class Meta:
         constraints = [
@@ -141,4 +163,33 @@ class Suppression(models.Model):
             models.UniqueConstraint(
                 fields=["address_hash", "reason"], condition=Q(lifted_at=None), name="crm_suppression_once"
             )
+        ]
+
+
+class DoubleOptIn(models.Model):
+    """One mail that asks a mailbox to confirm what was declared. The token in its link is stored as SHA-256 alone.
+
+    The token is made from `nonce` with the installation's LINK_KEY (`crm.double_opt_in`), so that whoever reads the
+    database cannot confirm anything. `wordings`: {purpose: id of the wording that was shown}.
+    """
+
+    customer = models.ForeignKey("crm.Customer", models.CASCADE, related_name="double_opt_ins")
+    purposes = ArrayField(models.CharField(max_length=30))
+    wordings = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
+    form = models.CharField(max_length=80, blank=True, db_default="")
+    notice_version = models.CharField(max_length=40, blank=True, db_default="")
+    language = models.CharField(max_length=2, blank=True, db_default="")
+    nonce = models.CharField(max_length=40)
+    token_hash = models.CharField(max_length=64, unique=True)
+    address_hash = models.CharField(max_length=64)
+    requested_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    message_id = models.CharField(max_length=200, blank=True, db_default="")
+    content_hash = models.CharField(max_length=64, blank=True, db_default="")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["address_hash", "requested_at"], name="crm_double_opt_in_limit"),
+            models.Index(fields=["requested_at"], name="crm_double_opt_in_age"),
         ]
