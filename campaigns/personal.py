@@ -31,7 +31,7 @@ TABLES = (
         gettext_lazy("Mails, sent and not sent: technical record"),
         person="customer",
         order="planned_at",
-        secret="token",
+        withheld="token",
         why=gettext_lazy("The figures of the campaigns must stay right."),
         until=gettext_lazy("without an end: it no longer leads to the person"),
     ),

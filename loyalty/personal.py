@@ -8,6 +8,7 @@ from crm.models import Customer
 from crm.privacy.registry import Data, Fate, Table
 from crm.privacy.sections import Section
 from loyalty import explain, scoring
+from loyalty.models import Metrics
 
 TABLES = (
     Table(
@@ -90,7 +91,7 @@ TABLES = (
 
 def reasons(customer: Customer) -> list[Section]:
     """Why the person is judged as they are, in whole sentences (Art. 15(1)(h) GDPR)."""
-    told = explain.explain(customer)
+    told = explain.explain(customer) if Metrics.objects.filter(customer=customer).exists() else None
     if told is None:
         return []
     sentences = [told.stage, *told.badges, told.status, told.interval, told.attitude, told.lock_in, told.bond]

@@ -192,8 +192,9 @@ class _Erasure:
         return Customer.objects.create(pk=number, erased_at=year, created_at=year, updated_at=year, is_test=tests)
 
     def cut_off(self, shell: Customer) -> None:
-        """Give the shell what stays, without free text."""
+        """Give the shell what stays, without free text. Refused rows are found by what they name, so they go first."""
         ids = self.person.ids
+        self.counts["crm.Quarantine"] = self.person.refused_rows().delete()[0]
         PurchaseLine.objects.filter(purchase__customer__in=ids).exclude(description="").update(description="")
         ReturnLine.objects.filter(parent__customer__in=ids).exclude(description="").update(description="")
         self.counts["crm.Purchase"] = Purchase.objects.filter(customer__in=ids).update(customer=shell)
@@ -204,7 +205,6 @@ class _Erasure:
         ids = self.person.ids
         referrers = AdvocacyAct.objects.filter(referred__in=ids).exclude(customer__in=ids)
         changed.mark(referrers.values_list("customer_id", flat=True))
-        self.counts["crm.Quarantine"] = self.person.refused_rows().delete()[0]
         self.counts["crm.ConsentTrace"] = ConsentTrace.objects.filter(event__person_key__in=self.person.keys).delete()[0]
         ChangedCustomer.objects.filter(customer_id__in=ids).delete()
         self.counts.update(Customer.objects.filter(pk__in=ids).delete()[1])

@@ -37,8 +37,8 @@ def collect(customer: Customer) -> list[Section]:
 
 
 def section_of(table: Table, person: persons.Person) -> Section:
-    secret = table.secret.split()
-    names = [one.attname for one in table.model_class._meta.concrete_fields if one.name not in secret]
+    withheld = table.withheld.split()
+    names = [one.attname for one in table.model_class._meta.concrete_fields if one.name not in withheld]
     more = [lookup for lookup, _label in table.shown if lookup not in (*names, "pk")]
     records = list(table.rows(person.ids, person.keys).values(*names, *more))
     columns = [str(label) for _lookup, label in table.shown]

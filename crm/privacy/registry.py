@@ -57,7 +57,7 @@ class Table:
 
     fields: names of its fields by kind of data, parted by spaces; links to other models need no entry
     person: path of a lookup to the customer (or to the person key, if `by` says so); '' for no customer's data
-    shown: (lookup, label) of what the readable export shows; the machine form has everything but `secret` fields
+    shown: (lookup, label) of what the readable export shows; the machine form has everything but `withheld` fields
     why, until: reason and end of keeping what is not deleted
     """
 
@@ -68,7 +68,7 @@ class Table:
     person: str = ""
     by: Literal["customer", "person_key"] = "customer"
     shown: tuple[tuple[str, Words], ...] = ()
-    secret: str = ""
+    withheld: str = ""
     order: str = "pk"
     why: Words = ""
     until: Words = ""

@@ -411,7 +411,7 @@ DOUBLE_OPT_IN = (
             ("expires_at", _("Valid until")),
             ("confirmed_at", _("Confirmed")),
         ),
-        secret="nonce token_hash",
+        withheld="nonce token_hash",
     ),
 )
 LINKS = (
@@ -421,7 +421,7 @@ LINKS = (
         {CONTACT: "address", TECHNICAL: "digest use purposes created_at expires_at used_at"},
         _("Personal links in mails"),
         person="customer",
-        secret="digest",
+        withheld="digest",
         shown=(
             ("created_at", _("Made")),
             ("use", _("For")),
