@@ -28,13 +28,13 @@ from crm.models import ContactPoint, Shop
 
 log = structlog.get_logger(__name__)
 
-BATCH = 50
-CRASHES_ALLOWED = 2
+BATCH, ALONE = 50, 10
+CRASHES_ALLOWED = 3
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 30, 6 * 3600
 
 Result = TypeVar("Result")
 
-# Rows that crashed twice are claimed alone, so that a third crash is certainly theirs and not a neighbour's.
+# A row whose sender died is claimed alone from then on, so that its next crashes are its own and not a neighbour's.
 CLAIM = """
 WITH due AS MATERIALIZED (
   SELECT picked.id FROM campaigns_campaign campaign
@@ -91,6 +91,10 @@ WITH mine AS (
     message_id = CASE WHEN ruling = 'go' THEN %(message_id)s ELSE delivery.message_id END
   FROM ruled WHERE delivery.id = ruled.id AND delivery.token = %(token)s AND delivery.state = 'claimed'
   RETURNING delivery.customer_id, delivery.message_class, ruled.ruling
+), used AS (
+  UPDATE crm_consentstate SET last_used_at = now() FROM ruled JOIN moved USING (customer_id)
+  WHERE moved.ruling = 'go' AND ruled.code = 'consent' AND crm_consentstate.customer_id = ruled.customer_id
+    AND crm_consentstate.evidence_id = ruled.evidence_id
 ), logged AS (
   INSERT INTO crm_maillog (customer_id, message_class, at)
   SELECT customer_id, message_class, now() FROM moved WHERE ruling = 'go'
@@ -166,13 +170,14 @@ class Sender:
         """
         end, handled = time.monotonic() + seconds, 0
         while not self._over(end):
-            claims = [self.claim(BATCH), self.claim(1, suspects=True)]
-            rows = sum(len(claim.rows) for claim in claims)
-            for claim in claims:
-                self._send_all(claim, end)
-            handled += rows
-            if not rows:
+            taken = self._send_all(self.claim(BATCH), end)
+            for _ in range(ALONE):
+                if self._over(end) or not (alone := self._send_all(self.claim(1, suspects=True), end)):
+                    break
+                taken += alone
+            if not taken:
                 break
+            handled += taken
         return handled
 
     def _over(self, end: float) -> bool:
@@ -185,15 +190,16 @@ class Sender:
         token = uuid4()
         # Read before the statement: our clock must not run out later than the database's.
         ends = time.monotonic() + settings.SEND_LEASE_S / 2
-        wanted = (CRASHES_ALLOWED, 32_000) if suspects else (0, CRASHES_ALLOWED - 1)
+        wanted = (1, 32_000) if suspects else (0, 0)
         parameters = {"limit": limit, "token": token, "lease": lease(), "least": wanted[0], "most": wanted[1]}
         rows = self._persist(lambda: fetch(CLAIM, parameters))
         rows.sort(key=lambda row: (row[3], row[4], row[0]))
         return Claim(token, [(pk, kind, purpose) for pk, kind, purpose, _priority, _from in rows], ends)
 
-    def _send_all(self, claim: Claim, end: float) -> None:
+    def _send_all(self, claim: Claim, end: float) -> int:
+        """Send what was claimed, and give back what there is no time for. Returns how many rows there were."""
         if not claim.rows:
-            return
+            return 0
         try:
             shop = Shop.current()
             for mail, order in self._composed(claim, shop):
@@ -202,6 +208,7 @@ class Sender:
                 self._send_one(mail, order, claim.token, shop)
         finally:
             self._persist(lambda: change(RELEASE, {"token": claim.token}))
+        return len(claim.rows)
 
     def _composed(self, claim: Claim, shop: Shop) -> Iterable[tuple[EmailMultiAlternatives, composing.Order]]:
         """The mails of a claim in its order; what cannot be made is failed and left out."""

@@ -32,7 +32,8 @@ def one_mail(address: str = "anna@example.test") -> Delivery:
 
 def claimed(sender: Sender | None = None) -> tuple[Sender, sending.Claim]:
     sender = sender or Sender("test")
-    return sender, sender.claim(50)
+    claim = sender.claim(50)
+    return sender, claim if claim.rows else sender.claim(1, suspects=True)
 
 
 def orders(claim: sending.Claim) -> list[object]:
@@ -185,10 +186,11 @@ class TestCrashes:
         resolving.reap()
         return claim
 
-    def test_the_third_sets_a_row_aside(self) -> None:
+    def test_the_third_one_of_its_own_sets_a_row_aside(self) -> None:
         one_mail()
-        self.crash()
-        self.crash()
+        self.crash()  # in a batch: it may have been a neighbour's
+        for _ in range(2):
+            self.crash()
         assert states() == {"planned": 1}
         self.crash()
         assert Delivery.objects.values_list("state", "reason").get() == ("quarantined", "crashed_3_times")
@@ -198,9 +200,8 @@ class TestCrashes:
             person("", "newsletter")
         launched()
         self.crash()
-        self.crash()
-        claim = self.crash()
-        assert len(claim.rows) == 1
+        for _ in range(3):
+            assert len(self.crash().rows) == 1
         assert states() == {"planned": 4, "quarantined": 1}
 
     def test_a_sender_that_dies_while_sending_leaves_a_doubt(self, settings: object) -> None:

@@ -147,7 +147,9 @@ def wait_until_quiet(run: Run, seconds: float, *, with_unknown: bool = False) ->
     end = time.monotonic() + seconds
     while True:
         counts = planning.counts(run)
-        open_rows = counts["planned"] + counts["claimed"] + counts["sending"] + (counts["unknown"] if with_unknown else 0)
+        open_rows = (
+            counts["planned"] + counts["claimed"] + counts["sending"] + (counts["unknown"] if with_unknown else 0)
+        )
         if not open_rows:
             return counts
         assert time.monotonic() < end, counts
