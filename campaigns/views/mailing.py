@@ -115,9 +115,15 @@ def _draft(
         "reach": reach,
         "problems": problems,
         "missing": _missing(campaign, reach) if campaign else "",
-        "languages": rendering.languages(version) if version else [],
+        "previews": previews(campaign),
         "closed": why_closed(),
     }
+
+
+def previews(campaign: Campaign | None) -> list[tuple[str, str]]:
+    """The languages a mailing is written in, each with its subject."""
+    version = campaign.template_version if campaign else None
+    return [(code, version.subject[code]) for code in rendering.languages(version)] if version else []
 
 
 def _missing(campaign: Campaign, reach: Reach | None) -> str:
@@ -252,7 +258,7 @@ def _watched(campaign: Campaign) -> dict[str, Any]:
         "reasons": sorted(((sentence(code) or code, n) for code, n in reasons.items()), key=lambda row: -row[1]),
         "unknown": unknown.order_by("-sending_at")[:UNKNOWN_SHOWN] if tally.unknown else [],
         "live": campaign.status in LIVE,
-        "languages": rendering.languages(campaign.template_version) if campaign.template_version else [],
+        "previews": previews(campaign),
         "stage_names": [stage.label for stage in STAGES if stage.code in campaign.stages],
         "closed": why_closed(),
     }
