@@ -19,7 +19,7 @@ class Badge:
     fill: str = "f-iron"
 
 
-STATUSES = {
+STATUSES: dict[str, Badge] = {
     Status.ACTIVE: Badge(Status.ACTIVE.label, "circle-check", "good", "f-good"),
     Status.REACTIVATED: Badge(Status.REACTIVATED.label, "refresh", "good", "f-good-soft"),
     Status.OVERDUE: Badge(Status.OVERDUE.label, "clock", "due", "f-due"),
@@ -28,7 +28,7 @@ STATUSES = {
 }
 
 _Type = Assessment.LoyaltyType
-TYPES = {
+TYPES: dict[str, Badge] = {
     _Type.TRUE: Badge(_Type.TRUE.label, "heart", "berry"),
     _Type.LATENT: Badge(_Type.LATENT.label, "heart-handshake", "berry"),
     _Type.DEVELOPING: Badge(_Type.DEVELOPING.label, "plant-2"),
@@ -38,7 +38,7 @@ TYPES = {
 }
 
 _Bond = Assessment.BondType
-BONDS = {
+BONDS: dict[str, Badge] = {
     _Bond.VOLUNTARY: Badge(_Bond.VOLUNTARY.label, "heart", "berry", "f-berry"),
     _Bond.VOLUNTARY_AND_LOCKED: Badge(_Bond.VOLUNTARY_AND_LOCKED.label, "heart-handshake", "berry", "s3"),
     _Bond.CAPTIVE: Badge(_Bond.CAPTIVE.label, "lock", "", "f-iron"),

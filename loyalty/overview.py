@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from math import sqrt
+from typing import Any
 
 from django.db.models import Case, Count, F, Max, Min, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import Coalesce
@@ -118,7 +119,7 @@ def overview() -> Overview:
     )
 
 
-def _groups(day: date, lock_in_high: float) -> Iterable[dict]:
+def _groups(day: date, lock_in_high: float) -> Iterable[Any]:
     """Customers of the list by everything the page asks for, counted by one statement."""
     return (
         Customer.objects.filter(merged_into=None, erased_at=None)

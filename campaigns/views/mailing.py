@@ -155,7 +155,7 @@ def audience(request: HttpRequest) -> HttpResponse:
 @requires("campaigns.view")
 @require_GET
 @xframe_options_sameorigin
-@csp_replace(MAIL_POLICY)
+@csp_replace(MAIL_POLICY)  # type: ignore[arg-type]
 def preview(request: HttpRequest, pk: int) -> HttpResponse:
     """The mail itself, for an invented person, in a frame that can do nothing."""
     campaign, shop = _mailing(pk), Shop.current()
