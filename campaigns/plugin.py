@@ -11,10 +11,11 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns import personal, sending
+from campaigns import invariants, personal, sending
 from campaigns.models import Delivery
 from campaigns.panels import panels
 from campaigns.reasons import ICONS, sentence
+from crm.invariants import Invariant
 from crm.models import Customer, User
 from crm.plugins import NavEntry, Panel, Plugin, TimelineEntry
 from crm.privacy.registry import Table
@@ -61,6 +62,9 @@ class CampaignsPlugin(Plugin):
         on_wire = Delivery.objects.filter(customer_id=customer_id, state=State.SENDING)
         while on_wire.exists() and time.monotonic() < end:
             time.sleep(0.05)
+
+    def invariants(self) -> Iterable[Invariant]:
+        return invariants.CHECKS
 
     def readiness(self) -> Iterable[tuple[str, str]]:
         return [("sender", sender_finding()), ("oldest_due", lateness_finding())]
