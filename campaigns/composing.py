@@ -1,7 +1,8 @@
 """Make the mail of one delivery: the same bytes on every attempt."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from email.headerregistry import Address as MailAddress
 from email.utils import format_datetime
@@ -14,7 +15,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.db import connection
 from django.utils import formats, translation
 
-from campaigns import rendering, transport
+from campaigns import recipes, rendering, transport
 from campaigns.models import TemplateVersion
 from crm import links, permission, salutation
 from crm.models import Shop
@@ -24,7 +25,9 @@ UNSUBSCRIBE = "unsubscribe"
 
 @dataclass(frozen=True)
 class Order:
-    """A claimed delivery with all that its mail needs. `ground`: why it may be sent, as the gate saw it on loading."""
+    """A claimed delivery with all that its mail needs. `ground`: why it may be sent, as the gate saw it on loading;
+    `occasion`: the detail of the event that caused it, whose `language` comes before the customer's.
+    """
 
     id: UUID
     customer_id: int
@@ -39,13 +42,14 @@ class Order:
     address: str
     ground: str
     purchase: Mapping[str, Any]
+    occasion: Mapping[str, Any] = field(default_factory=dict)
 
 
 LOAD = """
 SELECT delivery.id, delivery.customer_id, delivery.template_version_id, delivery.recipe, delivery.message_class,
   delivery.purpose, delivery.planned_at, customer.person_key, customer.language, customer.kind, customer.salutation,
   customer.title, customer.given_name, customer.family_name, customer.company_name, verdict.address, verdict.code,
-  purchase.external_id, purchase.ordered_on, purchase.place
+  purchase.external_id, purchase.ordered_on, purchase.place, event.detail
 FROM campaigns_delivery delivery
 JOIN crm_customer customer ON customer.id = delivery.customer_id
 JOIN ({verdicts}) verdict ON verdict.customer_id = delivery.customer_id
@@ -69,12 +73,14 @@ def load(ids: Sequence[UUID], message_class: str, purpose: str, shop: Shop) -> d
 def _order(row: Sequence[Any]) -> Order:
     purchase = {"number": row[17], "day": row[18], "place": row[19]} if row[17] is not None else {}
     more = {"who": salutation.Address(*row[9:15]), "address": row[15] or "", "ground": row[16], "purchase": purchase}
+    more["occasion"] = json.loads(row[20] or "{}")
     return Order(*row[:9], **more)
 
 
 def compose(order: Order, shop: Shop, version: TemplateVersion) -> EmailMultiAlternatives:
     """The finished mail. Raises RenderError if the text cannot be filled in, ValueError for an impossible address."""
-    language = rendering.language_for(version, order.language, shop.language)
+    wanted = order.occasion.get("language") or order.language
+    language = rendering.language_for(version, wanted, shop.language)
     url = unsubscribe_url(order.person_key, order.purpose)
     text = rendering.compiled_once(version, language, order.message_class)
     content = text.fill(values(order, shop, language) | {"unsubscribe_url": url})
@@ -90,6 +96,8 @@ def compose(order: Order, shop: Shop, version: TemplateVersion) -> EmailMultiAlt
     message.attach_alternative(content.html, "text/html")
     message.boundary = f"=_{order.id.hex}"
     message.metadata = {"d": str(order.id)}
+    if order.occasion and (told := recipes.everything()[order.recipe].composed):
+        told(order.occasion, message_id(order.id), f"{content.subject}\n{content.text}\n{content.html}")
     return message
 
 
@@ -151,6 +159,8 @@ def values(order: Order, shop: Shop, language: str) -> dict[str, str]:
             "purchase_date": day_text(order.purchase["day"], language),
             "place": order.purchase["place"],
         }
+    if order.occasion and (more := recipes.everything()[order.recipe].more_values):
+        common |= more(order.occasion, language)
     return common
 
 

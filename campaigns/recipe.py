@@ -45,6 +45,8 @@ class Recipe:
     mail about it; '' in a scheduled mailing), event_id, not_before, not_after. Parameter names start with `audience_`.
     `subject` and `blocks` are the text it starts with (see TemplateVersion). `values` names what its texts may use
     beside `campaigns.rendering.COMMON_VALUES`. Smaller `priority` goes first.
+    `more_values(detail, language)` are values that hang on the event that caused the mail, by the event's detail.
+    `composed(detail, message_id, content)` is told of each finished mail, the same on every attempt.
     """
 
     code: str
@@ -60,6 +62,8 @@ class Recipe:
     values: Mapping[str, str] = field(default_factory=dict)
     priority: int = 50
     on_by_default: bool = False
+    more_values: Callable[[Mapping[str, Any], str], Mapping[str, str]] | None = None
+    composed: Callable[[Mapping[str, Any], str, str], None] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property

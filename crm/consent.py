@@ -132,7 +132,7 @@ def silence(customer_id: int, reason: str, channel: str = "email") -> None:
 @transaction.atomic
 def _record(customer_id: int, purposes: list[str], channel: str, action: str, how: How) -> dict[str, str]:
     at = _checked_time(action, how.occurred_at)
-    _check_purposes(purposes)
+    check_purposes(purposes)
     customer = _lock(customer_id)
     before = _states(customer_id, channel)
     hashes = wording_hashes([how])
@@ -220,7 +220,8 @@ def _checked_time(action: str, occurred_at: datetime | None) -> datetime:
     return occurred_at
 
 
-def _check_purposes(purposes: list[str]) -> None:
+def check_purposes(purposes: list[str]) -> None:
+    """Raise ConsentError for a purpose that does not exist, naming those that do."""
     known = set(Purpose.objects.values_list("code", flat=True))
     for purpose in purposes:
         if purpose not in known:
