@@ -33,8 +33,7 @@ STATUSES = (CREATED, UPDATED, UNCHANGED, STALE, HELD, INVALID)
 WITH_RETURNS = "SELECT DISTINCT customer_id FROM crm_return WHERE customer_id = ANY(%s)"
 EVENTS = """
 INSERT INTO crm_event (kind, customer_id, purchase_id, detail, occurred_at)
-SELECT 'purchase.created', customer_id, id, '{}', ordered_at FROM crm_purchase
-WHERE id = ANY(%s) AND customer_id IS NOT NULL AND ordered_at >= %s ORDER BY id
+SELECT 'purchase.created', customer_id, id, '{}', ordered_at FROM crm_purchase WHERE id = ANY(%s) ORDER BY id
 """
 MARK = "INSERT INTO crm_changedcustomer (customer_id, changed_at) SELECT unnest(%s::bigint[]), now()"
 HELD_RETURNS = """
@@ -109,14 +108,23 @@ class _Batch:
             returning = self.lock_and_merge(cursor, known, purchases, brought_back)
             self.write_records(cursor, known, goods, purchases, brought_back, returning)
             sync_customers.write_points(cursor, source_id, known, checked.customers)
-            if not self.historic:
-                created = [purchases.ids[key] for key in purchases.having(CREATED)]
-                cursor.execute(EVENTS, [created, self.at - timedelta(hours=self.shop.event_window_hours)])
+            self.announce(cursor, purchases)
             self.quarantine(cursor, import_run, positions)
             return Answers(
                 self.answer(checked.purchases, purchases, known, {}),
                 self.answer(checked.returns, brought_back, known, self.held(cursor)),
             )
+
+    def announce(self, cursor: CursorWrapper, purchases: Plan) -> None:
+        """Write the events of purchases that are new, of somebody known, and happened just now."""
+        since = self.at - timedelta(hours=self.shop.event_window_hours)
+        live = [
+            purchases.ids[key]
+            for key in ([] if self.historic else purchases.having(CREATED))
+            if purchases.records[key].customer and purchases.records[key].at >= since
+        ]
+        if live:
+            cursor.execute(EVENTS, [live])
 
     def lock_and_merge(self, cursor: CursorWrapper, known: Known, purchases: Plan, brought_back: Plan) -> set[int]:
         """Lock the customers whose fields or whose returns' allocation may change; write the fields.

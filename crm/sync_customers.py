@@ -77,12 +77,16 @@ ON CONFLICT (customer_id, kind, normal) DO UPDATE SET
 
 @dataclass(slots=True)
 class Known:
-    """The customers of one batch: ids by key, and which of them this batch has made."""
+    """The customers of one batch: ids by key, and which of them it has made or changed.
+
+    current: addresses that have become the primary ones; settled: fields that hold what the batch says already.
+    """
 
     ids: dict[str, int]
     made: set[int] = field(default_factory=set)
     changed: set[int] = field(default_factory=set)
     current: dict[tuple[int, str], str] = field(default_factory=dict)
+    settled: set[tuple[int, str]] = field(default_factory=set)
 
 
 def find(cursor: CursorWrapper, source_id: int, news: dict[str, CustomerNews]) -> Known:
@@ -135,7 +139,11 @@ def write(
     made, kept = {pk: ({}, {}) for pk in sorted(known.made)}, {}
     for key, said in news.items():
         pk = known.ids[key]
-        won = winners(said, stored.setdefault(pk, {}), source_id)
+        before = stored.setdefault(pk, {})
+        known.settled.update(
+            (pk, name) for name in POINTS if name in before and said.stamps.get(name, "")[-8:] == before[name][0][-8:]
+        )
+        won = winners(said, before, source_id)
         if not won and pk not in made:
             continue
         stamps, given = made[pk] if pk in made else kept.setdefault(pk, ({}, {}))
@@ -143,7 +151,7 @@ def write(
             stamps[name] = stored[pk][name]
             if is_new:
                 given |= columns(name, said.values[name])
-            if name in POINTS:
+            if name in POINTS and is_new:
                 known.current[pk, name] = said.values[name][1] if said.values[name] else ""
         if any(won.values()):
             known.changed.add(pk)
@@ -209,6 +217,12 @@ def write_points(cursor: CursorWrapper, source_id: int, known: Known, news: dict
     for key, said in news.items():
         pk = known.ids[key]
         for (name, compared), given in said.points.items():
+            if (
+                (pk, name) in known.settled
+                and compared not in said.evidence
+                and said.values[name][:2] == [given, compared]
+            ):
+                continue
             primary = "t" if known.current.get((pk, name)) == compared else "f"
             at, purchase, notice = (
                 said.evidence.get(compared, (sql.NULL, sql.NULL, "")) if name == "email" else UNPROVED

@@ -14,6 +14,7 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 FIND_CATEGORIES = """
 SELECT external_id, id, name, name_version FROM crm_category WHERE source_id = %s AND external_id = ANY(%s)
 """
+FIND_PLAIN = "SELECT external_id, id, category_id FROM crm_product WHERE source_id = %s AND external_id = ANY(%s)"
 FIND_PRODUCTS = """
 SELECT p.external_id, p.id, p.category_id, p.name, p.name_version, c.external_id, p.category_version
 FROM crm_product p LEFT JOIN crm_category c ON c.id = p.category_id
@@ -63,7 +64,10 @@ def find(
     category: then purchases that others are writing would keep the old one.
     """
     goods = Goods()
-    if not products:
+    if not any(news.name or news.category for news in products.values()):
+        found = sql.rows(cursor, FIND_PLAIN, [source_id, list(products)]) if products else []
+        goods.ids = {key: (pk, group) for key, pk, group in found}
+        add_products(cursor, source_id, products, {}, goods)
         return goods
     groups = find_categories(cursor, source_id, categories, goods)
     for key, pk, group, name, name_version, group_key, group_version in sql.rows(

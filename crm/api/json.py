@@ -12,6 +12,7 @@ from rest_framework.renderers import BaseRenderer
 
 MAX_BYTES = 5 * 1024 * 1024
 MAX_DEPTH = 20
+_NESTS = {dict, list}
 
 
 class TooLarge(APIException):
@@ -22,16 +23,17 @@ class TooLarge(APIException):
 
 def depth(value: Any) -> int:
     """How deeply lists and objects are nested: 0 for a plain value."""
-    level, layer = 0, [value]
-    while layer := [
-        child
-        for item in layer
-        if isinstance(item, (dict, list))
-        for child in (item.values() if isinstance(item, dict) else item)
-    ]:
+    level, layer = 0, [value] if type(value) in _NESTS else []
+    while layer:
         level += 1
         if level > MAX_DEPTH:
             break
+        layer = [
+            child
+            for item in layer
+            for child in (item.values() if type(item) is dict else item)
+            if type(child) in _NESTS
+        ]
     return level
 
 

@@ -72,7 +72,6 @@ class PurchaseFile:
         # Where our fields stand in a line's cells. Cell 0 is always empty: there stand those that the file lacks.
         self.at: dict[str, int] = {}
         self.lines = 0
-        self.warning = ""
 
     @contextmanager
     def opened(self) -> Iterator[IO[str]]:
