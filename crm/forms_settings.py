@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.forms import Styled
 from crm.models import Purchase, Return, Shop
+from crm.origins import origin_of
 
 
 class ShopForm(Styled, forms.ModelForm):
@@ -36,9 +37,11 @@ class ShopForm(Styled, forms.ModelForm):
             "quiet_until",
             "mails_per_fortnight",
             "event_window_hours",
+            "embed_origins",
         ]
         widgets = {
             "imprint": forms.Textarea(attrs={"rows": 4}),
+            "embed_origins": forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
             "quiet_from": forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
             "quiet_until": forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
             "currency": forms.TextInput(attrs={"maxlength": 3, "autocapitalize": "characters"}),
@@ -66,6 +69,16 @@ class ShopForm(Styled, forms.ModelForm):
     def clean_currency(self) -> str:
         return str(self.cleaned_data["currency"]).strip().upper()
 
+    def clean_embed_origins(self) -> str:
+        lines = self.cleaned_data["embed_origins"].split()
+        for line in lines:
+            if not origin_of(line):
+                raise ValidationError(
+                    _("“%(line)s” is no origin. Write only scheme and name, such as https://shop.example."),
+                    params={"line": line},
+                )
+        return "\n".join(origin_of(line) for line in lines)
+
     def clean_event_window_hours(self) -> int:
         hours: int = self.cleaned_data["event_window_hours"]
         if not 1 <= hours <= 720:
@@ -89,6 +102,20 @@ class ShopForm(Styled, forms.ModelForm):
             )
         self.instance.save(update_fields=self.Meta.fields)
         return self.instance
+
+
+class TextForm(Styled, forms.Form):
+    """One text in the languages of the product; a language may be left out."""
+
+    de = forms.CharField(label=_("German"), required=False, max_length=100_000, widget=forms.Textarea({"rows": 10}))
+    en = forms.CharField(label=_("English"), required=False, max_length=100_000, widget=forms.Textarea({"rows": 10}))
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        given = {language: text.replace("\r\n", "\n") for language, text in given.items()}
+        if not any(given.values()):
+            raise ValidationError(_("Write the text in at least one language."))
+        return given
 
 
 def has_purchases() -> bool:

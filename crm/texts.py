@@ -70,12 +70,6 @@ def published() -> list[str]:
     return [kind for kind in LegalText.Kind.values if kind in known]
 
 
-def notice_version(language: str) -> str:
-    """The privacy notice shown to a reader of this language, such as "3 de"; "" if there is none."""
-    shown = legal(LegalText.Kind.PRIVACY, language)
-    return f"{shown.version} {shown.language}" if shown else ""
-
-
 def wordings(language: str) -> dict[str, Wording]:
     """What active purposes ask, by purpose in their order: the newest version, only if it has this language.
 

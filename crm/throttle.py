@@ -2,7 +2,7 @@
 
 One statement counts and judges, so that requests at the same moment cannot pass together. The counters stand in the
 database itself: while it does not answer, nothing behind them works either, and everything is refused.
-What is counted (an address, a computer) is known here by a keyed hash alone, for a day at most.
+What is counted is known here by a keyed hash alone, for a day at most.
 """
 
 import hmac
@@ -39,9 +39,9 @@ class Limit:
     window: timedelta
 
 
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+# Mails to one mailbox are limited by `crm.double_opt_in`.
 SIGN_UP_BY_COMPUTER = (Limit("sign-up/ip/minute", 5, MINUTE), Limit("sign-up/ip/hour", 30, HOUR))
-SIGN_UP_BY_ADDRESS = (Limit("sign-up/address", 3, HOUR), Limit("sign-up/address/day", 5, DAY))
 PREFERENCES = (Limit("preferences/ip", 20, MINUTE),)
 LINKS = (Limit("links/ip", 60, MINUTE),)
 

@@ -18,13 +18,13 @@ from crm.models import Customer, LinkToken
 
 BYTES = 20
 SHAPE = re.compile(r"[A-Za-z0-9_-]{27}").fullmatch
-LIFETIME = {LinkToken.Use.PREFERENCES: timedelta(days=30), LinkToken.Use.ADDRESS: timedelta(days=7)}
+LIFETIME = {LinkToken.Use.PREFERENCES: timedelta(days=30)}
 
 
-def issue(use: LinkToken.Use, customer_id: int, address: str, purposes: Iterable[str] = ()) -> str:
+def issue(use: LinkToken.Use, customer_id: int, address: str) -> str:
     """A new link's token. `address` is the mailbox it goes to."""
     plain = _text(secrets.token_bytes(BYTES))
-    LinkToken.objects.bulk_create([_row(use, plain, customer_id, address, purposes)])
+    LinkToken.objects.bulk_create([_row(use, plain, customer_id, address)])
     return plain
 
 
@@ -47,17 +47,12 @@ def find(use: LinkToken.Use, plain: str) -> LinkToken | None:
     """The valid token of this use, its customer being the record in use, or None. Changes nothing."""
     if not SHAPE(plain):
         return None
-    rows = LinkToken.objects.filter(digest=digest(plain), use=use, expires_at__gt=now(), used_at=None)
+    rows = LinkToken.objects.filter(digest=digest(plain), use=use, expires_at__gt=now())
     found = rows.select_related("customer").first()
     if found is None:
         return None
     found.customer = in_use(found.customer)
     return None if found.customer.erased_at else found
-
-
-def use_up(token: LinkToken) -> bool:
-    """Take a token that works once. False if somebody was faster."""
-    return bool(LinkToken.objects.filter(pk=token.pk, used_at=None).update(used_at=now()))
 
 
 def in_use(customer: Customer) -> Customer:
@@ -71,13 +66,12 @@ def digest(plain: str) -> str:
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
-def _row(use: LinkToken.Use, plain: str, customer_id: int, address: str, purposes: Iterable[str] = ()) -> LinkToken:
+def _row(use: LinkToken.Use, plain: str, customer_id: int, address: str) -> LinkToken:
     return LinkToken(
         digest=digest(plain),
         use=use,
         customer_id=customer_id,
         address=address,
-        purposes=list(purposes),
         expires_at=now() + LIFETIME[use],
     )
 

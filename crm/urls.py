@@ -2,7 +2,8 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
 from crm.api.purchases import PurchaseBatch
-from crm.views import customers, health, privacy, privacy_lists, profile, records, session, settings
+from crm.views import customers, health, privacy, privacy_lists, profile, records, session, settings, settings_texts
+from crm.views.public import confirmation, legal, objection, preferences, signup
 
 urlpatterns = [
     path("", customers.start, name="start"),
@@ -31,6 +32,14 @@ urlpatterns = [
     path("privacy/retention/", privacy_lists.keeping, name="privacy_retention"),
     path("privacy/trail/", privacy_lists.trail, name="privacy_trail"),
     path("privacy/sealed/<uuid:pk>/open/", privacy.open_sealed, name="privacy_sealed"),
+    path("sign-up/", signup.sign_up, name="sign_up"),
+    path("sign-up/embedded/", signup.sign_up_embedded, name="sign_up_embedded"),
+    path("confirm/<str:token>/", confirmation.confirmation, name="confirm"),
+    path("preferences/<str:token>/", preferences.centre, name="preferences"),
+    path("o/<str:token>/", objection.objection, name="objection"),
+    path("legal/<slug:kind>/", legal.legal, name="legal"),
+    path("settings/texts/", settings_texts.overview, name="settings_texts"),
+    path("settings/texts/<slug:code>/", settings_texts.edit, name="settings_text"),
     path("settings/", settings.shop, name="settings"),
     path("settings/sources/", settings.sources, name="settings_sources"),
     path("settings/keys/<int:pk>/revoke/", settings.revoke_key, name="revoke_key"),

@@ -78,7 +78,6 @@ class ConsentEvent(models.Model):
     action = models.CharField(max_length=10, choices=Action)
     method = models.CharField(max_length=10, choices=Method)
     wording = models.ForeignKey(Wording, models.PROTECT, null=True, blank=True)
-    privacy_notice = models.ForeignKey("crm.LegalText", models.PROTECT, null=True, blank=True, related_name="+")
     source = models.ForeignKey("crm.Source", models.PROTECT, null=True, blank=True)
     actor = models.ForeignKey("crm.User", models.PROTECT, null=True, blank=True)
     double_opt_in = models.BooleanField(db_default=False, help_text="Brings its own proof of double opt-in.")

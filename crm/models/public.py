@@ -1,6 +1,5 @@
 """What the pages for everybody need: the merchant's legal texts, links that open something, and counters."""
 
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -29,25 +28,27 @@ class LegalText(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.version} {self.language}"
 
+    @property
+    def name(self) -> str:
+        """The version as consents name it, such as "3 de"."""
+        return f"{self.version} {self.language}"
+
 
 class LinkToken(models.Model):
     """A link in a mail that shows or changes data: only the SHA-256 of its 160 random bits, for one use and some days.
 
-    `address` is where it was mailed: whoever holds it reads that mailbox. `purposes` go over to a new address.
+    `address` is where it was mailed: whoever holds it reads that mailbox.
     """
 
     class Use(models.TextChoices):
         PREFERENCES = "preferences", _("preferences")
-        ADDRESS = "address", _("change of address")
 
     digest = models.CharField(max_length=64, unique=True)
     use = models.CharField(max_length=12, choices=Use)
     customer = models.ForeignKey("crm.Customer", models.CASCADE, related_name="link_tokens")
     address = models.CharField(max_length=254)
-    purposes = ArrayField(models.CharField(max_length=30), default=list, blank=True)
     created_at = models.DateTimeField(db_default=models.functions.Now())
     expires_at = models.DateTimeField()
-    used_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         indexes = [models.Index(fields=["expires_at"], name="crm_link_token_expiry")]

@@ -368,7 +368,6 @@ CONSENT = (
             ("source__name", _("Came from")),
             ("wording__version", _("Version")),
             ("wording__text", _("Wording")),
-            ("privacy_notice__version", _("Privacy notice")),
             ("form", _("Form")),
             ("notice_version", _("Notice shown")),
             ("note", _("Note")),
@@ -418,7 +417,7 @@ LINKS = (
     Table(
         "crm.LinkToken",
         Fate.DELETE,
-        {CONTACT: "address", TECHNICAL: "digest use purposes created_at expires_at used_at"},
+        {CONTACT: "address", TECHNICAL: "digest use created_at expires_at"},
         _("Personal links in mails"),
         person="customer",
         withheld="digest",
@@ -427,7 +426,6 @@ LINKS = (
             ("use", _("For")),
             ("address", _("Sent to")),
             ("expires_at", _("Ends")),
-            ("used_at", _("Used")),
         ),
     ),
 )
