@@ -100,7 +100,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('customer_number', models.BigIntegerField()),
-                ('kind', models.CharField(choices=[('access', 'access (Art. 15)'), ('rectify', 'rectification (Art. 16)'), ('erase', 'erasure (Art. 17)'), ('restrict', 'restriction (Art. 18)'), ('portability', 'data to take along (Art. 20)'), ('object', 'objection to advertising (Art. 21)')], max_length=12, verbose_name='right')),
+                ('kind', models.CharField(choices=[('access', 'Access (Art. 15)'), ('rectify', 'Rectification (Art. 16)'), ('erase', 'Erasure (Art. 17)'), ('restrict', 'Restriction (Art. 18)'), ('portability', 'Data to take along (Art. 20)'), ('object', 'Objection to advertising (Art. 21)')], max_length=12, verbose_name='right')),
                 ('received_at', models.DateTimeField()),
                 ('due_on', models.DateField()),
                 ('extended', models.BooleanField(db_default=False, default=False)),

@@ -15,12 +15,12 @@ class PrivacyRequest(models.Model):
     """
 
     class Kind(models.TextChoices):
-        ACCESS = "access", _("access (Art. 15)")
-        RECTIFY = "rectify", _("rectification (Art. 16)")
-        ERASE = "erase", _("erasure (Art. 17)")
-        RESTRICT = "restrict", _("restriction (Art. 18)")
-        PORTABILITY = "portability", _("data to take along (Art. 20)")
-        OBJECT = "object", _("objection to advertising (Art. 21)")
+        ACCESS = "access", _("Access (Art. 15)")
+        RECTIFY = "rectify", _("Rectification (Art. 16)")
+        ERASE = "erase", _("Erasure (Art. 17)")
+        RESTRICT = "restrict", _("Restriction (Art. 18)")
+        PORTABILITY = "portability", _("Data to take along (Art. 20)")
+        OBJECT = "object", _("Objection to advertising (Art. 21)")
 
     class State(models.TextChoices):
         OPEN = "open", _("open")

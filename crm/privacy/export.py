@@ -71,13 +71,18 @@ def worded(value: Any, labels: dict[Any, str]) -> str:
     if isinstance(value, date):
         return display.day(value) or ""
     if isinstance(value, Decimal | float):
-        places = max(0, min(4, -int(Decimal(str(value)).normalize().as_tuple().exponent)))
-        return display.number(value, places) or ""
+        return display.number(value, places_of(Decimal(str(value)))) or ""
     if isinstance(value, dict):
         return "; ".join(f"{name}: {worded(item, {})}" for name, item in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(worded(item, {}) for item in value)
     return str(value)
+
+
+def places_of(value: Decimal) -> int:
+    """Decimals that say something, at most four; two for what is stored as an amount of money, unless it is whole."""
+    places = max(0, min(4, -int(value.normalize().as_tuple().exponent)))
+    return 2 if places == 1 and value.as_tuple().exponent == -2 else places
 
 
 def suppressions(person: persons.Person) -> Section:

@@ -19,3 +19,10 @@ class Section:
         if self.records is not None:
             return self.records
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+    @property
+    def filled(self) -> "Section":
+        """The readable form without columns that are empty throughout."""
+        kept = [at for at in range(len(self.columns)) if any(row[at] not in ("", None) for row in self.rows)]
+        rows = [[row[at] for at in kept] for row in self.rows]
+        return Section(self.code, self.title, [self.columns[at] for at in kept], rows)

@@ -116,7 +116,7 @@ def data(request: HttpRequest, pk: int) -> HttpResponse:
     audit.record(request.user.pk, "shown", "customer", pk)
     context = {
         "customer": customer,
-        "sections": [section for section in sections if section.columns],
+        "sections": [section.filled for section in sections if section.columns],
         "made_at": timezone.now(),
         "tables": [table for table in registry.of_customers() if table.why],
     }

@@ -32,7 +32,7 @@ def anna() -> Customer:
         [Purpose(code="newsletter", label_de="Newsletter", label_en="Newsletter")], ignore_conflicts=True
     )
     user = UserFactory(role="admin", first_name="Mirjam", last_name="Kästner")
-    anna = CustomerFactory(given_name="Anna", family_name="Müller-Lüdenscheidt", birth_day=3, birth_month=4, city="Köln")
+    anna = CustomerFactory(given_name="Anna", family_name="Müller-Beispielhausen", birth_day=3, birth_month=4, city="Köln")
     EmailFactory(customer=anna, value="anna@example.test", normal="anna@example.test")
     ContactPoint.objects.create(customer=anna, kind="post", value="Beispielweg 1, Köln", normal="Beispielweg 1, Köln")
     for number in range(3):
