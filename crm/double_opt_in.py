@@ -85,7 +85,7 @@ def request(
     normal = normal_email(email.strip())[0]
     if not normal:
         raise ConsentError("malformed_address", _("This is no e-mail address. Please check the spelling."))
-    address_hash = _lock(normal)
+    address_hash = lock_address(normal)
     if refusal := _refusal(address_hash, how.method):
         return refusal
     found = customer or prospects.of_address(email.strip(), normal, language)
@@ -102,7 +102,7 @@ def ask(customer_id: int, purposes: Iterable[str], language: str, how: How) -> R
     point = ContactPoint.objects.filter(customer_id=customer_id, kind="email", is_primary=True).first()
     if point is None:
         raise ConsentError("no_address", _("This customer has no e-mail address. Record one first."))
-    address_hash = _lock(point.normal)
+    address_hash = lock_address(point.normal)
     return _refusal(address_hash, how.method) or _ask(customer_id, wanted, language, how, address_hash)
 
 
@@ -229,7 +229,7 @@ def _checked(purposes: Iterable[str]) -> list[str]:
     return wanted
 
 
-def _lock(normal: str) -> str:
+def lock_address(normal: str) -> str:
     """Let one request for an address work at a time, so that limits and prospects are exact. Returns its hash."""
     address_hash = keyed.address_hash(normal)
     with connection.cursor() as cursor:

@@ -1,6 +1,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
+from crm.api.consents import ConsentBatch, CustomerConsents
 from crm.api.purchases import PurchaseBatch
 from crm.views import customers, health, privacy, privacy_lists, profile, records, session, settings, settings_texts
 from crm.views.public import confirmation, legal, objection, preferences, signup
@@ -48,5 +49,7 @@ urlpatterns = [
     path("session/language", session.language, name="language"),
     path("session/theme", session.theme, name="theme"),
     path("api/v1/purchases/batch", PurchaseBatch.as_view(), name="purchases_batch"),
+    path("api/v1/consents/batch", ConsentBatch.as_view(), name="consents_batch"),
+    path("api/v1/customers/<path:external_id>/consents", CustomerConsents.as_view(), name="customer_consents"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
 ]
