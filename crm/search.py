@@ -45,6 +45,12 @@ def matching(customers: QuerySet[Customer], text: str, beginnings: bool = True) 
     return customers.filter(pk__in=found[0].union(*found[1:]))
 
 
+def by_words(text: str) -> bool:
+    """Whether `matching` looks up words within names, whose holders may stand anywhere in the order."""
+    plain = "@" not in text and not any(character.isdigit() for character in text)
+    return plain and any(len(word) >= GRAM for word in text.split())
+
+
 def _by_email(text: str, beginnings: bool) -> QuerySet:
     address = text.lower()
     wanted = Q(normal__startswith=address) if beginnings else Q(normal=address)
