@@ -13,6 +13,10 @@ SOUND = {
     "DATABASE_URL": "postgres://app@127.0.0.1:1/none",
     "REDIS_URL": "redis://127.0.0.1:1/0",
     "SECRET_KEY": "k" * 40,
+    "LINK_KEY": "l" * 40,
+    "SEAL_KEY": "s" * 40,
+    "LINK_KEY": "l" * 40,
+    "SEAL_KEY": "s" * 40,
     "PUBLIC_BASE_URL": "https://crm.example.test",
 }
 
@@ -36,6 +40,10 @@ def test_sound_values_are_taken():
     ("name", "value", "hint"),
     [
         ("SECRET_KEY", "short", "40 characters"),
+        ("LINK_KEY", "short", "40 characters"),
+        ("SEAL_KEY", "short", "40 characters"),
+        ("LINK_KEY", "", "40 characters"),
+        ("SEAL_KEY", "short", "40 characters"),
         ("PUBLIC_BASE_URL", "http://crm.example.test", "https"),
         ("PUBLIC_BASE_URL", "crm.example.test", "https://crm.example.com"),
         ("DATABASE_URL", "sqlite:///db", "postgres://user:password@host/name"),
