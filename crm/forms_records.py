@@ -148,8 +148,8 @@ class BarrierForm(forms.Form):
         if signal.unit == "flag":
             choices = [("", _("not recorded")), ("1", _("yes")), ("0", _("no"))]
             return forms.TypedChoiceField(
-                label=signal.label,
-                help_text=signal.help,
+                label=str(signal.label),
+                help_text=str(signal.help),
                 choices=choices,
                 coerce=Decimal,
                 empty_value=None,
@@ -158,7 +158,7 @@ class BarrierForm(forms.Form):
         unit = currency if signal.unit == "money" else self.UNITS[signal.unit]
         return forms.DecimalField(
             label=f"{signal.label} ({unit})",
-            help_text=signal.help,
+            help_text=str(signal.help),
             min_value=0,
             max_value={"share": 100, "months": 600, "count": 10_000}.get(signal.unit, 10_000_000),
             decimal_places=2 if signal.unit == "money" else 1,

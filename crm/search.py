@@ -90,7 +90,7 @@ def _by_name(customers: QuerySet[Customer], text: str) -> QuerySet[Customer]:
         return customers.none()
     for key, grams in long:
         parts = [grams[at : at + GRAM] for at in range(len(grams) - GRAM + 1)]
-        customers = customers.alias(grams=_grams()).filter(grams__contains=parts, sort_key__contains=key)
+        customers = customers.alias(grams=_grams()).filter(grams__contains=parts, sort_key__contains=key)  # type: ignore[misc]  # an array
     for key in short:
         customers = customers.filter(Q(sort_key__startswith=key) | Q(sort_key__contains=f" {key}"))
     if short and not long:

@@ -67,7 +67,7 @@ def list_context(request: HttpRequest) -> dict[str, Any]:
 
 def shown(customers: QuerySet[Customer]) -> QuerySet[Customer]:
     """With all that a row shows, in a number of queries that does not grow with the rows."""
-    rows = customers.select_related("assigned_to").prefetch_related(
+    rows: QuerySet[Any] = customers.select_related("assigned_to").prefetch_related(
         Prefetch(
             "contact_points",
             ContactPoint.objects.filter(kind=ContactPoint.Kind.EMAIL, is_primary=True),

@@ -80,7 +80,8 @@ def profile(request: HttpRequest, customer: Customer, forms: dict[str, Form], st
         "points": contact_points(customer, sees_contacts),
         "birthday": birthday(customer, sees_contacts),
         "keys": CustomerKey.objects.filter(customer=customer).select_related("source").order_by("source__name", "pk"),
-        "consents": consents(customer),
+        "consents": (allowed := consents(customer)),
+        "consents_pending": any(one["answer"] == "waiting" and one["channel"] == Channel.EMAIL for one in allowed),
         "purchases": purchases(customer),
         "signals": signals,
         "facts": recorded(customer, signals),
@@ -205,9 +206,9 @@ def recorded(customer: Customer, signals: Iterable[plugins.BarrierSignal]) -> li
     return [
         {
             "signal": known[code],
-            "fact": facts[code],
-            "expired": bool(facts[code].expires_at and facts[code].expires_at <= now),
+            "fact": fact,
+            "expired": fact.expires_at is not None and fact.expires_at <= now,
         }
         for code in known
-        if code in facts
+        if (fact := facts.get(code))
     ]

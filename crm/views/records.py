@@ -43,7 +43,7 @@ def record_contact(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def open_complaint(request: HttpRequest, pk: int) -> HttpResponse:
     customer = living(pk)
-    form = ComplaintForm(request.POST, user=request.user)
+    form = ComplaintForm(request.POST, user=request.user)  # type: ignore[arg-type]
     if not form.is_valid():
         return profile(request, customer, {"complaint": form}, status=UNPROCESSABLE)
     case = complaints.open_complaint(customer, **form.cleaned_data)
@@ -69,7 +69,7 @@ def record_barriers(request: HttpRequest, pk: int) -> HttpResponse:
             value=value,
             note=form.cleaned_data["note"],
             expires_at=form.cleaned_data["valid_until"],
-            recorded_by=request.user,
+            recorded_by=request.user,  # type: ignore[misc]
             recorded_at=timezone.now(),
         )
         for signal, value in form.values().items()
