@@ -17,10 +17,12 @@ from django.utils import formats, translation
 
 from campaigns import recipes, rendering, transport
 from campaigns.models import TemplateVersion
-from crm import links, permission, salutation
+from crm import links, permission, salutation, tokens
 from crm.models import Shop
 
 UNSUBSCRIBE = "unsubscribe"
+# Filled in by the legal notice alone.
+LINKS = ("unsubscribe_url", "preferences_url", "privacy_url")
 
 
 @dataclass(frozen=True)
@@ -60,14 +62,24 @@ WHERE delivery.id = ANY(%(ids)s::uuid[])
 
 
 def load(ids: Sequence[UUID], message_class: str, purpose: str, shop: Shop) -> dict[UUID, Order]:
-    """What the mails of these deliveries need, in one statement; all are of one class and purpose."""
+    """What the mails of these deliveries need; all are of one class and purpose. Stores their links to preferences.
+
+    Two statements, however many mails.
+    """
     asked = "(SELECT DISTINCT customer_id FROM campaigns_delivery WHERE id = ANY(%(ids)s::uuid[]))"
     with connection.cursor() as cursor:
         cursor.execute(
             LOAD.format(verdicts=permission.verdicts(asked, timely=False)),
             permission.parameters(message_class, purpose, shop=shop) | {"ids": list(map(str, ids))},
         )
-        return {row[0]: _order(row) for row in cursor.fetchall()}
+        orders = {row[0]: _order(row) for row in cursor.fetchall()}
+    if message_class != "transactional":
+        tokens.remember(
+            (tokens.of_mail(str(order.id)), order.customer_id, order.address)
+            for order in orders.values()
+            if order.address
+        )
+    return orders
 
 
 def _order(row: Sequence[Any]) -> Order:
@@ -83,7 +95,7 @@ def compose(order: Order, shop: Shop, version: TemplateVersion) -> EmailMultiAlt
     language = rendering.language_for(version, wanted, shop.language)
     url = unsubscribe_url(order.person_key, order.purpose)
     text = rendering.compiled_once(version, language, order.message_class)
-    content = text.fill(values(order, shop, language) | {"unsubscribe_url": url})
+    content = text.fill(values(order, shop, language) | links_of(order, url))
     transport.bare(order.address)
     message = StableMessage(
         content.subject,
@@ -132,6 +144,12 @@ def _mail_address(name: str, address: str) -> MailAddress:
 
 def message_id(delivery_id: UUID) -> str:
     return f"<{delivery_id}@{urlsplit(settings.PUBLIC_BASE_URL).hostname}>"
+
+
+def links_of(order: Order, unsubscribe: str) -> dict[str, str]:
+    """The links of the legal notice."""
+    preferences = f"{settings.PUBLIC_BASE_URL}/preferences/{tokens.of_mail(str(order.id))}/"
+    return dict(zip(LINKS, (unsubscribe, preferences, f"{settings.PUBLIC_BASE_URL}/legal/privacy/"), strict=True))
 
 
 def unsubscribe_url(person_key: UUID, purpose: str) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 IMPRINT = "{{ imprint }}"
 UNSUBSCRIBE = "{{ unsubscribe_url }}"
+PREFERENCES = "{{ preferences_url }}"
+PRIVACY = "{{ privacy_url }}"
 
 WHY = {
     "de": "{% if ground == 'consent' %}Sie erhalten diese Mail, weil Sie dem zugestimmt haben."
@@ -22,6 +24,14 @@ WHY = {
 STOP = {
     "de": ("Keine solchen Mails mehr:", "Von diesen Mails abmelden"),
     "en": ("No more mails like this:", "Unsubscribe from these mails"),
+}
+CHOOSE = {
+    "de": ("Wählen, was und wie oft:", "Meine Mails und Daten"),
+    "en": ("Choose what and how often:", "My mails and data"),
+}
+INFORM = {
+    "de": ("Was mit Ihren Daten geschieht:", "Datenschutzhinweise"),
+    "en": ("What happens with your data:", "Privacy notice"),
 }
 
 
@@ -43,5 +53,9 @@ def notice(language: str, message_class: str) -> list[Sentence]:
     imprint = Sentence(IMPRINT, html="{{ imprint | newline_to_br }}")
     if message_class == "transactional":
         return [imprint]
-    plain, link = STOP[language]
-    return [Sentence(WHY[language]), Sentence(plain, UNSUBSCRIBE, link), imprint]
+    links = ((STOP, UNSUBSCRIBE), (CHOOSE, PREFERENCES), (INFORM, PRIVACY))
+    return [
+        Sentence(WHY[language]),
+        *(Sentence(words[language][0], url, words[language][1]) for words, url in links),
+        imprint,
+    ]

@@ -7,20 +7,15 @@ permission at once, may be repeated, and answer 200 without a redirect. A link t
 from collections.abc import Mapping
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods
 
 from campaigns.composing import UNSUBSCRIBE
-from crm import consent, links
-from crm.access import public
+from crm import consent, links, preferences, tokens
 from crm.filters import purpose_label
 from crm.models import ConsentState, Customer, Purpose
+from crm.views.public.page import answer, how, page
 
 
-@public
-@csrf_exempt
-@require_http_methods(["GET", "HEAD", "POST"])
+@page()
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """End one kind of mail for the person whom the link names; `everything` in the form ends all advertising."""
     named = links.read(UNSUBSCRIBE, token)
@@ -28,28 +23,17 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     purpose = named and Purpose.objects.filter(code=named[1]).first()
     if not named or customer is None or purpose is None:
         return _page(request, {"state": "unknown"}, status=404)
-    customer = _kept(customer)
+    customer = tokens.in_use(customer)
     context = {"purpose": purpose_label(purpose)}
     if request.method != "POST":
         return _page(request, context | {"state": "done" if _ended(customer, purpose) else "ask"})
-    how = consent.How(
-        consent.Method.MAIL_LINK,
-        ip=request.META.get("REMOTE_ADDR") or None,
-        user_agent=request.headers.get("User-Agent", ""),
-    )
+    proof = how(request, consent.Method.MAIL_LINK)
     if "everything" in request.POST:
-        consent.object_to_advertising(customer.pk, how)
+        preferences.object_everywhere(customer.pk, proof)
         return _page(request, context | {"state": "silent"})
     if not _ended(customer, purpose):
-        consent.withdraw(customer.pk, [purpose.code], how)
+        consent.withdraw(customer.pk, [purpose.code], proof)
     return _page(request, context | {"state": "done"})
-
-
-def _kept(customer: Customer) -> Customer:
-    """The record that a merged one became."""
-    while customer.merged_into is not None:
-        customer = customer.merged_into
-    return customer
 
 
 def _ended(customer: Customer, purpose: Purpose) -> bool:
@@ -58,6 +42,4 @@ def _ended(customer: Customer, purpose: Purpose) -> bool:
 
 
 def _page(request: HttpRequest, context: Mapping[str, object], status: int = 200) -> HttpResponse:
-    response = render(request, "public/unsubscribe.html", dict(context), status=status)
-    response["Referrer-Policy"] = "no-referrer"
-    return response
+    return answer(request, "public/unsubscribe.html", context, status=status)

@@ -37,7 +37,13 @@ COMMON_VALUES = {
     "sender_name": "Kim Beispiel",
 }
 # Filled in by the legal notice alone.
-_LEGAL_VALUES = {"imprint": "Beispiel GmbH", "unsubscribe_url": "https://example.com/u/x", "ground": "consent"}
+_LEGAL_VALUES = {
+    "imprint": "Beispiel GmbH",
+    "unsubscribe_url": "https://example.com/u/x",
+    "preferences_url": "https://example.com/preferences/x/",
+    "privacy_url": "https://example.com/legal/privacy/",
+    "ground": "consent",
+}
 MAX_MAIL_BYTES = 256 * 1024
 _LIQUID = re.compile(r"(\{\{.*?\}\}|\{%.*?%\})", re.DOTALL)
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")

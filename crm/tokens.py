@@ -11,6 +11,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from datetime import timedelta
 
+from django.db import connection
 from django.utils.timezone import now
 
 from crm import keyed
@@ -19,6 +20,16 @@ from crm.models import Customer, LinkToken
 BYTES = 20
 SHAPE = re.compile(r"[A-Za-z0-9_-]{27}").fullmatch
 LIFETIME = {LinkToken.Use.PREFERENCES: timedelta(days=30)}
+
+# Locks the customers, so that none is erased between being found and being linked.
+REMEMBER = """
+INSERT INTO crm_linktoken (digest, use, customer_id, address, expires_at)
+SELECT mail.digest, %(use)s, customer.id, mail.address, now() + %(lifetime)s
+FROM unnest(%(digests)s::text[], %(customers)s::bigint[], %(addresses)s::text[]) mail(digest, customer_id, address)
+JOIN crm_customer customer ON customer.id = mail.customer_id
+FOR KEY SHARE OF customer
+ON CONFLICT (digest) DO NOTHING
+"""
 
 
 def issue(use: LinkToken.Use, customer_id: int, address: str) -> str:
@@ -39,8 +50,17 @@ def of_mail(seed: str) -> str:
 
 def remember(mails: Iterable[tuple[str, int, str]]) -> None:
     """Store the tokens of mails: (token, customer, address), in one statement. What is stored already stays."""
-    use = LinkToken.Use.PREFERENCES
-    LinkToken.objects.bulk_create([_row(use, *mail) for mail in mails], ignore_conflicts=True)
+    rows = list(mails)
+    parameters = {
+        "use": LinkToken.Use.PREFERENCES,
+        "lifetime": LIFETIME[LinkToken.Use.PREFERENCES],
+        "digests": [digest(plain) for plain, _customer, _address in rows],
+        "customers": [customer for _plain, customer, _address in rows],
+        "addresses": [address for _plain, _customer, address in rows],
+    }
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(REMEMBER, parameters)
 
 
 def find(use: LinkToken.Use, plain: str) -> LinkToken | None:

@@ -164,7 +164,7 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
         return HttpResponse(_("There is no text yet."), content_type="text/plain; charset=utf-8")
     language = rendering.language_for(version, request.GET.get("language", ""), shop.language)
     order = testing.order_for(campaign, "preview@invalid.test", language)
-    values = composing.values(order, shop, language) | {"unsubscribe_url": "about:blank"}
+    values = composing.values(order, shop, language) | dict.fromkeys(composing.LINKS, "about:blank")
     try:
         content = rendering.compiled(version, language, order.message_class).fill(values)
     except (rendering.RenderError, KeyError) as error:

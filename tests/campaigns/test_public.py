@@ -1,5 +1,6 @@
 """The unsubscribe link in any hands: a mail program's, a scanner's, a person's, a forger's."""
 
+import re
 from uuid import uuid4
 
 import pytest
@@ -34,7 +35,7 @@ def path_of(customer: Customer, purpose: str = "newsletter") -> str:
 
 
 def state(customer: Customer, purpose: str = "newsletter") -> str:
-    return ConsentState.objects.get(customer=customer, purpose_id=purpose).state
+    return ConsentState.objects.get(customer=customer, purpose_id=purpose, channel="email").state
 
 
 @pytest.mark.parametrize(
@@ -131,3 +132,21 @@ def test_a_buyer_who_unsubscribes_is_not_mailed_as_a_buyer_either(browser: Clien
     assert permission.may_send(buyer.pk, "advertising", "newsletter").allowed
     browser.post(path_of(buyer))
     assert permission.may_send(buyer.pk, "advertising", "newsletter").code == "withdrawn"
+
+
+def test_every_advertising_mail_leads_to_the_preferences_of_its_reader(
+    anna: Customer, browser: Client, smtp_sink: SmtpSink
+) -> None:
+    launched()
+    deliver()
+    text = smtp_sink.messages[0].get_body(("plain",)).get_content()
+    path = re.search(r"http://localhost:8000(/preferences/[\w-]{27}/)", text)
+    assert path and "http://localhost:8000/legal/privacy/" in text
+    assert browser.get(path[1]).status_code == 200
+    browser.post(path[1], {"part": "everything"})
+    assert state(anna) == "objected"
+
+
+def test_the_page_speaks_the_language_that_is_asked_for(anna: Customer, browser: Client) -> None:
+    assert '<html lang="de"' in browser.get(path_of(anna) + "?lang=de").content.decode()
+    assert '<html lang="en"' in browser.get(path_of(anna)).content.decode()
