@@ -95,7 +95,7 @@ def reasons(customer: Customer) -> list[Section]:
     if told is None:
         return []
     sentences = [told.stage, *told.badges, told.status, told.interval, told.attitude, told.lock_in, told.bond]
-    lines = [(part, "") for part in [*sentences, told.share, told.advice] if part]
+    lines: list[tuple[str, object]] = [(part, "") for part in [*sentences, told.share, told.advice] if part]
     lines += [(one.label, one.score) for one in told.barriers]
     lines += [(f"{one.label}: {line.text}", line.points) for one in told.barriers for line in one.lines]
     return [Section("reasons", _("Reasons of the judgement"), [_("Reason"), _("Points")], [list(line) for line in lines])]

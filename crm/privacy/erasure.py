@@ -122,7 +122,7 @@ class _Erasure:
             shell.delete()
         else:
             # What is on the wire belongs to the shell by now: say "done" when it has arrived.
-            transaction.on_commit(lambda: [plugin.after_withdraw(shell.pk) for plugin in plugins.registered()])
+            transaction.on_commit(lambda: _after(shell.pk))
         self.close(logs)
         return logs[0]
 
@@ -217,6 +217,11 @@ class _Erasure:
         )
         audit.record(self.actor_id, "erased", "customer", self.customer_id)
         transaction.on_commit(lambda: write_down(logs))
+
+
+def _after(shell_id: int) -> None:
+    for plugin in plugins.registered():
+        plugin.after_withdraw(shell_id)
 
 
 def proof_until(person_keys: list[Any], at: datetime) -> date | None:

@@ -43,7 +43,7 @@ def section_of(table: Table, person: persons.Person) -> Section:
     records = list(table.rows(person.ids, person.keys).values(*names, *more))
     columns = [str(label) for _lookup, label in table.shown]
     labels = {lookup: choices_of(table, lookup) for lookup, _label in table.shown}
-    key = table.model_class._meta.pk.attname  # type: ignore[union-attr]
+    key = table.model_class._meta.pk.attname
     rows = [
         [worded(row[key if lookup == "pk" else lookup], labels[lookup]) for lookup, _label in table.shown]
         for row in records
@@ -53,7 +53,7 @@ def section_of(table: Table, person: persons.Person) -> Section:
 
 def choices_of(table: Table, lookup: str) -> dict[Any, str]:
     try:
-        return dict(table.model_class._meta.get_field(lookup).flatchoices)  # type: ignore[union-attr, arg-type]
+        return dict(table.model_class._meta.get_field(lookup).flatchoices)  # type: ignore[union-attr]
     except (FieldDoesNotExist, AttributeError):
         return {}
 
@@ -99,7 +99,7 @@ def suppressions(person: persons.Person) -> Section:
 
 
 def refused(person: persons.Person) -> Section:
-    records = list(person.refused_rows().values("received_at", "source__name", "external_id", "payload", "errors"))
+    records: list[Any] = list(person.refused_rows().values("received_at", "source__name", "external_id", "payload", "errors"))
     columns = [_("When"), _("System"), _("Row"), _("Content")]
     rows = [
         [worded(row["received_at"], {}), row["source__name"], row["external_id"], worded(row["payload"], {})]

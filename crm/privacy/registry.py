@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from django.apps import apps
-from django.db.models import Field, Model, QuerySet
+from django.db.models import CASCADE, Field, Model, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -127,12 +127,26 @@ def gaps() -> list[str]:
     return found + [f"{label} is no model" for label in known]
 
 
+def _goes_along(model: type[Model], table: Table) -> bool:
+    """Whether the rows of a table are deleted with their customer. Without a link, `crm.privacy.erasure` sees to it."""
+    for step in table.person.split("__"):
+        found = model._meta.pk if step == "pk" else model._meta.get_field(step)
+        if found is None or not found.is_relation:
+            return True
+        if found.remote_field.on_delete is not CASCADE:  # type: ignore[union-attr]
+            return False
+        model = found.related_model  # type: ignore[assignment]
+    return True
+
+
 def _gaps_of(model: type[Model], table: Table) -> list[str]:
     label, wanted = model._meta.label, [one.name for one in classified(model)]
     found = [f"{label}.{name} is not classified" for name in wanted if name not in table.names]
     found += [f"{label}.{name} is no field that needs a kind" for name in table.names if name not in wanted]
     found += [f"{label}.{name} is classified twice" for name in set(table.names) if table.names.count(name) > 1]
-    links = [one for one in model._meta.concrete_fields if one.is_relation and one.related_model._meta.label == "crm.Customer"]
+    links = [one for one in model._meta.concrete_fields if one.is_relation and one.related_model is apps.get_model("crm.Customer")]
+    if table.person and table.fate is Fate.DELETE and not _goes_along(model, table):
+        found.append(f"{label} would stay: a link on its path to the customer is not CASCADE")
     if links and not table.person:
         found.append(f"{label} points to customers but says no path to them")
     if table.person and not table.title:

@@ -36,12 +36,11 @@ def replay(lines: Iterable[str]) -> Outcome:
             continue
         try:
             known = json.loads(line)
-            customer_number, key = int(known["customer_number"]), known["person_key"]
+            customer_number, key = int(known["customer_number"]), str(known["person_key"])
             at = datetime.fromisoformat(known["erased_at"])
         except (ValueError, KeyError, TypeError):
             raise UnreadableLine(number) from None
-        back = Customer.objects.filter(pk=customer_number, person_key=key or None, erased_at=None)
-        if key and back.exists():
+        if key and Customer.objects.filter(pk=customer_number, person_key=key, erased_at=None).exists():
             log = erasure.erase(customer_number, erased_at=at)
             ErasureLog.objects.filter(pk=log.pk).update(replayed_at=now())
             outcome.erased += 1

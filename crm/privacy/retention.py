@@ -15,7 +15,7 @@ from django.utils.functional import Promise
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
-from crm import plugins
+from crm import double_opt_in, plugins, throttle
 from crm.models import (
     Answer,
     AuditEntry,
@@ -23,12 +23,15 @@ from crm.models import (
     ConsentState,
     ConsentTrace,
     Customer,
+    DoubleOptIn,
     ErasureLog,
     Interaction,
+    LinkToken,
     PrivacyRequest,
     Purchase,
     Quarantine,
     SealedRecord,
+    Throttle,
 )
 
 Words = str | Promise
@@ -116,6 +119,18 @@ def _refused() -> QuerySet[Any]:
     return Quarantine.objects.filter(received_at__lt=now() - timedelta(days=QUARANTINE_DAYS))
 
 
+def _unconfirmed() -> QuerySet[Any]:
+    return DoubleOptIn.objects.filter(requested_at__lt=now() - double_opt_in.KEPT)
+
+
+def _links() -> QuerySet[Any]:
+    return LinkToken.objects.filter(expires_at__lt=now())
+
+
+def _tries() -> QuerySet[Any]:
+    return Throttle.objects.filter(started_at__lt=now() - throttle.KEPT)
+
+
 def _sealed() -> QuerySet[Any]:
     return SealedRecord.objects.filter(purge_on__lt=now().date())
 
@@ -165,6 +180,33 @@ RULES: tuple[Rule, ...] = (
         _refused,
         deleted,
         "received_at",
+    ),
+    Rule(
+        "double_opt_in",
+        _("Mails that asked for a confirmation"),
+        _("deleted after 30 days; what was not confirmed expires"),
+        _("Whoever did not confirm did not agree; who is known by that alone is deleted."),
+        _unconfirmed,
+        lambda _rows: double_opt_in.clean_up()["requests"],
+        "requested_at",
+    ),
+    Rule(
+        "links",
+        _("Personal links in mails"),
+        _("deleted when they end"),
+        _("They open nothing any more."),
+        _links,
+        deleted,
+        "expires_at",
+    ),
+    Rule(
+        "tries",
+        _("Counters against abuse"),
+        _("deleted after a day"),
+        _("Their limits have passed."),
+        _tries,
+        deleted,
+        "started_at",
     ),
     Rule(
         "sealed",

@@ -80,7 +80,7 @@ def name_of(record: SealedRecord) -> str:
 
 def opened(record: SealedRecord, actor_id: int | None) -> dict[str, Any]:
     """The content, for bookkeeping; written into the audit. Raises sealing.SealError."""
-    content = orjson.loads(sealing.unseal(record.key_id, record.content, name_of(record)))
+    content = orjson.loads(sealing.unseal(record.key_id, bytes(record.content), name_of(record)))
     audit.record(actor_id, "sealed_opened", "erasure", record.erasure_id)
     return content
 
@@ -90,7 +90,7 @@ def reseal() -> int:
     current = sealing.key_id(sealing.keys()[0])
     done = 0
     for record in SealedRecord.objects.exclude(key_id=current).iterator(chunk_size=500):
-        text = sealing.unseal(record.key_id, record.content, name_of(record))
+        text = sealing.unseal(record.key_id, bytes(record.content), name_of(record))
         record.key_id, record.content = sealing.seal(text, name_of(record))
         record.save(update_fields=["key_id", "content"])
         done += 1

@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 
 import pytest
 import time_machine
@@ -20,13 +21,15 @@ from crm.models import (
     ConsentTrace,
     Customer,
     CustomerChange,
+    DoubleOptIn,
     ErasureLog,
+    LinkToken,
     PrivacyRequest,
     Purpose,
     Quarantine,
     SealedRecord,
 )
-from crm.privacy import audit, erasure, export, rectify, registry, requests, retention, sealed, sealing
+from crm.privacy import audit, erasure, export, proof, rectify, registry, requests, retention, sealed, sealing
 from crm.privacy.registry import Data, Fate, Table
 from tests.crm.shop_rows import purchase
 from tests.factories import (
@@ -76,6 +79,13 @@ def test_a_model_that_nobody_classified_is_told(alone):
 def test_a_table_about_customers_says_how_they_are_found():
     table = Table("crm.Hold", Fate.DELETE, {Data.BEHAVIOUR: "reason created_at until lifted_at"})
     assert registry._gaps_of(apps.get_model("crm.Hold"), table) == ["crm.Hold points to customers but says no path to them"]
+
+
+def test_a_table_that_would_outlive_its_customer_is_told():
+    """Purchases keep their row when the customer goes (SET NULL), so they cannot be said to be deleted."""
+    table = Table("crm.Purchase", Fate.DELETE, {}, "x", person="customer")
+    told = registry._gaps_of(apps.get_model("crm.Purchase"), table)
+    assert "crm.Purchase would stay: a link on its path to the customer is not CASCADE" in told
 
 
 # ---- the seal
@@ -195,6 +205,21 @@ def test_the_application_may_neither_edit_nor_delete_what_was_done(app_cursor, t
         app_cursor.execute(f"DELETE FROM {table}")
 
 
+@pytest.mark.parametrize("function", ["f_purge_proof", "f_purge_audit"])
+def test_the_application_may_let_go_what_has_had_its_time(app_cursor, function):
+    app_cursor.execute(f"SELECT public.{function}()")
+    assert app_cursor.fetchone() == (0,)
+
+
+def test_the_nightly_task_applies_the_rules():
+    from crm.tasks import retention_nightly
+
+    Quarantine.objects.create(source=SourceFactory(), position=1, external_id="p", payload={}, errors=[])
+    Quarantine.objects.update(received_at=now() - timedelta(days=31))
+    retention_nightly()
+    assert not Quarantine.objects.exists()
+
+
 # ---- put right
 
 
@@ -248,6 +273,28 @@ def test_a_birthday_and_an_address_are_put_right():
     rectify.rectify(customer.pk, {"birthday": "", "email": ""}, None)
     customer.refresh_from_db()
     assert customer.birth_day is None and not customer.contact_points.filter(kind="email").exists()
+
+
+# ---- proof
+
+
+def test_the_proof_says_what_the_ledger_says():
+    """Every order of three declarations: the sheet holds exactly where the state is `given`."""
+    acts = {
+        "asked": lambda pk, how: consent.give(pk, ["newsletter"], how("web")),
+        "signed": lambda pk, how: consent.give(pk, ["newsletter"], how("paper")),
+        "confirmed": lambda pk, how: consent.confirm(pk, ["newsletter"], how("mail_link")),
+        "ended": lambda pk, how: consent.withdraw(pk, ["newsletter"], how("web")),
+    }
+    start = datetime(2026, 3, 1, 9, tzinfo=UTC)
+    for order in product(acts, repeat=3):
+        customer = CustomerFactory()
+        customer.refresh_from_db()
+        for day, name in enumerate(order):
+            acts[name](customer.pk, lambda method, at=start + timedelta(days=day): consent.How(method, occurred_at=at))
+        state = customer.consents.values_list("state", flat=True).first()
+        sheet = proof.sheet([customer.person_key], "newsletter", "email")
+        assert sheet.holds == (state == "given"), order
 
 
 # ---- export
@@ -313,6 +360,19 @@ def test_refused_rows_go_after_thirty_days():
     assert found["quarantine"] == 1 and Quarantine.objects.count() == 2, "a report changes nothing"
     assert retention.run()["quarantine"] == 1
     assert list(Quarantine.objects.all()) == [new]
+
+
+def test_unconfirmed_requests_and_ended_links_go():
+    customer = CustomerFactory()
+    LinkToken.objects.create(digest="a", use="preferences", customer=customer, address="x", expires_at=now())
+    for days, digest in ((31, "b"), (29, "c")):
+        DoubleOptIn.objects.create(
+            customer=customer, purposes=[], nonce="n", token_hash=digest, address_hash="h", language="de",
+            requested_at=now() - timedelta(days=days), expires_at=now() - timedelta(days=days - 7),
+        )  # fmt: skip
+    done = retention.run()
+    assert (done["double_opt_in"], done["links"]) == (1, 1)
+    assert DoubleOptIn.objects.get().token_hash == "c" and not LinkToken.objects.exists()
 
 
 def test_a_sealed_record_goes_after_its_day():

@@ -25,10 +25,12 @@ from crm.models import (
     ContactPoint,
     Customer,
     CustomerKey,
+    DoubleOptIn,
     ErasedKey,
     ErasureLog,
     Event,
     Hold,
+    LinkToken,
     MotivatorEvidence,
     PrivacyRequest,
     Purchase,
@@ -140,6 +142,13 @@ def plant() -> tuple[Customer, list[str]]:
     DeliveryFactory(
         customer=customer, state="sent", cause=say(), message_id=say(), provider_id=say(), smtp_reply=say(),
         dedupe_key=say(), email_hash="0" * 64, settled_at=now(),
+    )  # fmt: skip
+    LinkToken.objects.create(
+        digest="d", use="preferences", customer=customer, address=f"{say()}@example.test", expires_at=now() + timedelta(9)
+    )
+    DoubleOptIn.objects.create(
+        customer=customer, purposes=["newsletter"], form=say(), nonce="n", token_hash="t", address_hash="h",
+        requested_at=now(), expires_at=now() + timedelta(days=7),
     )  # fmt: skip
     scoring.score_all()
     return customer, say.sung
