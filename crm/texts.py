@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from django.db import transaction
 from django.db.models import Max
 
+from crm import wordings as wordings_of
 from crm.models import LegalText, Purpose, Shop, Wording
 from crm.privacy import audit
 
@@ -113,12 +114,6 @@ def publish_legal(kind: str, texts: Mapping[str, str], actor_id: int | None) -> 
 @transaction.atomic
 def publish_wording(purpose: Purpose, texts: Mapping[str, str], actor_id: int | None) -> int:
     """As `publish_legal`, for what a purpose asks."""
-    Shop.objects.select_for_update().get(pk=1)
-    version = (Wording.objects.filter(purpose=purpose).aggregate(Max("version"))["version__max"] or 0) + 1
-    Wording.objects.bulk_create(
-        Wording(purpose=purpose, version=version, language=language, text=text)
-        for language, text in texts.items()
-        if text
-    )
-    audit.record(actor_id, "published", f"wording:{purpose.pk}"[:30], version)
+    made = wordings_of.publish(purpose.pk, texts, actor_id)
+    version = max(wording.version for wording in made.values())
     return version

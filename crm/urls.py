@@ -3,7 +3,18 @@ from drf_spectacular.views import SpectacularAPIView
 
 from crm.api.consents import ConsentBatch, CustomerConsents
 from crm.api.purchases import PurchaseBatch
-from crm.views import customers, health, privacy, privacy_lists, profile, records, session, settings, settings_texts
+from crm.views import (
+    customers,
+    health,
+    privacy,
+    privacy_lists,
+    profile,
+    records,
+    session,
+    settings,
+    settings_texts,
+    wordings,
+)
 from crm.views.public import confirmation, legal, objection, preferences, signup
 
 urlpatterns = [
@@ -11,6 +22,7 @@ urlpatterns = [
     path("customers/", customers.customers, name="customers"),
     path("customers/<int:pk>/", profile.customer, name="customer"),
     path("customers/<int:pk>/contacts/", records.record_contact, name="record_contact"),
+    path("customers/<int:pk>/consents/ask/", wordings.ask, name="ask_confirmation"),
     path("customers/<int:pk>/complaints/", records.open_complaint, name="open_complaint"),
     path("customers/<int:pk>/facts/", records.record_barriers, name="record_barriers"),
     path("alerts/<int:pk>/settle/", records.settle_alert, name="settle_alert"),
@@ -42,6 +54,8 @@ urlpatterns = [
     path("settings/texts/", settings_texts.overview, name="settings_texts"),
     path("settings/texts/<slug:code>/", settings_texts.edit, name="settings_text"),
     path("settings/", settings.shop, name="settings"),
+    path("settings/purposes/", wordings.purposes, name="settings_purposes"),
+    path("settings/purposes/<slug:code>/", wordings.purpose, name="settings_purpose"),
     path("settings/sources/", settings.sources, name="settings_sources"),
     path("settings/keys/<int:pk>/revoke/", settings.revoke_key, name="revoke_key"),
     path("healthz", health.healthz),

@@ -15,7 +15,7 @@ from crm.models import ConsentEvent, ConsentState, Purpose, Wording
 from crm.privacy import audit
 
 CODE = re.compile(r"[a-z][a-z0-9_]{1,29}").fullmatch
-MOST_CHARACTERS = 4_000
+MOST_CHARACTERS = 100_000
 
 
 class WordingError(ValueError):
@@ -68,7 +68,7 @@ def publish(purpose: str, texts: Mapping[str, str], actor_id: int | None) -> dic
         raise WordingError("de", _("Write what people agree to, in at least one language."))
     for language, text in given.items():
         if len(text) > MOST_CHARACTERS:
-            raise WordingError(language, _("This is too long: 4,000 characters at most."))
+            raise WordingError(language, _("This is too long: 100,000 characters at most."))
     Purpose.objects.select_for_update().get(pk=purpose)
     newest = current(purpose)
     if {language: wording.text for language, wording in newest.items()} == given:
