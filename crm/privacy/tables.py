@@ -98,7 +98,7 @@ TRADE = (
         order="ordered_at",
         shown=(
             ("ordered_at", _("When")),
-            ("external_id", _("Order")),
+            ("external_id", _("Order number")),
             ("source__name", _("System")),
             ("place", _("Place")),
             ("status", _("State")),
@@ -117,7 +117,7 @@ TRADE = (
         person="purchase__customer",
         order="purchase__ordered_at",
         shown=(
-            ("purchase__external_id", _("Order")),
+            ("purchase__external_id", _("Order number")),
             ("product__name", _("Article")),
             ("description", _("Description")),
             ("quantity", _("Quantity")),
@@ -141,7 +141,7 @@ TRADE = (
         shown=(
             ("returned_at", _("When")),
             ("external_id", _("Return")),
-            ("purchase_ref", _("Order")),
+            ("purchase_ref", _("Order number")),
             ("net", _("Amount")),
         ),
         why=BOOKS,
