@@ -37,7 +37,7 @@ def escaped(text: str) -> str:
 
 def copy(cursor: CursorWrapper, table: str, columns: str, lines: Iterable[str]) -> None:
     """COPY lines of tab-separated, escaped fields, each with its line end, into `table`."""
-    cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN", StringIO("".join(lines)))  # type: ignore[attr-defined]
+    cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN", StringIO("".join(lines)))
 
 
 def rows(cursor: CursorWrapper, statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[tuple]:

@@ -75,6 +75,9 @@ ON CONFLICT (customer_id, kind, normal) DO UPDATE SET
 """
 
 
+Changes = tuple[dict[str, list], dict[str, Json]]  # stamps of the fields that changed, columns of crm_customer
+
+
 @dataclass(slots=True)
 class Known:
     """The customers of one batch: ids by key, and which of them it has made or changed.
@@ -117,8 +120,8 @@ def find(cursor: CursorWrapper, source_id: int, news: dict[str, CustomerNews]) -
     return known
 
 
-def lock(cursor: CursorWrapper, customer_ids: Iterable[int]) -> dict[int, dict[str, list]]:
-    """Hold customers until the transaction ends, in one order for all. Returns their fields' versions."""
+def lock(cursor: CursorWrapper, customer_ids: Iterable[int]) -> dict[int, str]:
+    """Hold customers until the transaction ends, in one order for all. Returns their fields' versions as JSON."""
     wanted = list(customer_ids)
     if not wanted:
         return {}
@@ -136,7 +139,8 @@ def write(
 ) -> None:
     """Merge what the batch says into its customers. Those who were there must be in `locked`."""
     stored = {pk: orjson.loads(text) for pk, text in locked.items()}
-    made, kept = {pk: ({}, {}) for pk in sorted(known.made)}, {}
+    made: dict[int, Changes] = {pk: ({}, {}) for pk in sorted(known.made)}
+    kept: dict[int, Changes] = {}
     for key, said in news.items():
         pk = known.ids[key]
         before = stored.setdefault(pk, {})
@@ -194,7 +198,7 @@ def columns(name: str, value: Json) -> dict[str, Json]:
     return {} if name in POINTS else {name: value}
 
 
-def stage(cursor: CursorWrapper, customers: dict[int, tuple[dict, dict]]) -> None:
+def stage(cursor: CursorWrapper, customers: dict[int, Changes]) -> None:
     sql.copy(
         cursor,
         "st_customer",

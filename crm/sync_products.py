@@ -65,8 +65,8 @@ def find(
     """
     goods = Goods()
     if not any(news.name or news.category for news in products.values()):
-        found = sql.rows(cursor, FIND_PLAIN, [source_id, list(products)]) if products else []
-        goods.ids = {key: (pk, group) for key, pk, group in found}
+        plain = sql.rows(cursor, FIND_PLAIN, [source_id, list(products)]) if products else []
+        goods.ids = {key: (pk, group) for key, pk, group in plain}
         add_products(cursor, source_id, products, {}, goods)
         return goods
     groups = find_categories(cursor, source_id, categories, goods)
@@ -140,5 +140,5 @@ def settle(cursor: CursorWrapper, goods: Goods) -> None:
             )
             cursor.execute(RENAME.format(table=table), [list(names), texts, versions])
     if goods.groups:
-        versions, groups = zip(*goods.groups.values(), strict=True)
-        cursor.execute(REGROUP, [list(goods.groups), list(groups), list(versions)])
+        hours, groups = zip(*goods.groups.values(), strict=True)
+        cursor.execute(REGROUP, [list(goods.groups), list(groups), list(hours)])

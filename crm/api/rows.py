@@ -75,7 +75,7 @@ class RecordShape(serializers.Serializer):
     rate = serializers.DecimalField(
         14, 6, required=False, allow_null=True, help_text="What 1 of a foreign currency was worth in the shop's own."
     )
-    lines = LineShape(many=True, min_length=1, help_text="Replaced as a whole by a later version.")
+    lines = serializers.ListField(child=LineShape(), min_length=1, help_text="Replaced as a whole by a later version.")
 
 
 class PurchaseShape(RecordShape):
@@ -96,8 +96,8 @@ class ReturnShape(RecordShape):
 
 class BatchShape(serializers.Serializer):
     historic = serializers.BooleanField(required=False, default=False, help_text="true for a backfill: causes no mail.")
-    purchases = PurchaseShape(many=True, required=False, max_length=1000)
-    returns = ReturnShape(many=True, required=False, max_length=1000)
+    purchases = serializers.ListField(child=PurchaseShape(), required=False, max_length=1000)
+    returns = serializers.ListField(child=ReturnShape(), required=False, max_length=1000)
 
 
 class ProblemShape(serializers.Serializer):
@@ -109,7 +109,7 @@ class ProblemShape(serializers.Serializer):
 class AnswerShape(serializers.Serializer):
     external_id = serializers.CharField(allow_null=True)
     status = serializers.ChoiceField(sync.STATUSES)
-    errors = ProblemShape(many=True)
+    errors = ProblemShape(many=True)  # type: ignore[assignment]
 
 
 class AnswersShape(serializers.Serializer):

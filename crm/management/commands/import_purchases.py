@@ -3,6 +3,7 @@ import sys
 from argparse import ArgumentParser
 from collections import Counter
 from contextlib import nullcontext
+from functools import partial
 from hashlib import file_digest
 from itertools import islice
 from pathlib import Path
@@ -99,7 +100,7 @@ class Import:
         with self.error_file(run.next_chunk > 0) as refusals:
             for number in range(run.next_chunk, -(-self.total // CHUNK)):
                 chunk = list(islice(records, CHUNK))
-                refused = sql.in_transaction(lambda _exclusive, c=chunk, n=number: self.take(run, n, c))
+                refused = sql.in_transaction(partial(self.take, run, number, chunk))
                 refusals.writerows(refused)
                 progress.show(min((number + 1) * CHUNK, self.total))
         progress.end()
@@ -136,8 +137,11 @@ class Import:
             )
         return run
 
-    def take(self, run: ImportRun, number: int, chunk: list[FileRecord]) -> list[list[Any]]:
-        """Bring one chunk in and note how far we are, in one transaction. Returns the lines of the error file."""
+    def take(self, run: ImportRun, number: int, chunk: list[FileRecord], exclusive: bool) -> list[list[Any]]:
+        """Bring one chunk in and note how far we are, in one transaction. Returns the lines of the error file.
+
+        exclusive: of no concern here, `sync` decides for itself.
+        """
         good = [record for record in chunk if not record.problems]
         purchases = [record for record in good if record.kind != RETURN]
         returns = [record for record in good if record.kind == RETURN]
