@@ -8,8 +8,10 @@ for their date. A grant holds at once only on signed paper or with its own proof
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
+from django.db.models import JSONField, Value
 from django.utils.translation import gettext as _
 
 from crm import changed, consent, double_opt_in, keyed, prospects, sql
@@ -55,6 +57,7 @@ class Entry:
     customer_id: int
     purpose: str
     action: str
+    at: datetime
     how: How
 
 
@@ -132,10 +135,12 @@ def _entries(row: Row, source_id: int) -> list[Entry]:
     how = row.how(source_id)
     every = row.action == Action.OBJECTED and not row.purpose
     purposes = list(Purpose.objects.values_list("pk", flat=True)) if every else [row.purpose]
-    made = [Entry(row, pk, purpose, row.action, how) for pk in row.customer_ids for purpose in purposes]
+    made = [
+        Entry(row, pk, purpose, row.action, row.occurred_at, how) for pk in row.customer_ids for purpose in purposes
+    ]
     if row.confirmed_at:
         proof = replace(how, occurred_at=row.confirmed_at, double_opt_in=True)
-        made += [Entry(row, pk, row.purpose, Action.CONFIRMED, proof) for pk in row.customer_ids]
+        made += [Entry(row, pk, row.purpose, Action.CONFIRMED, row.confirmed_at, proof) for pk in row.customer_ids]
     return made
 
 
@@ -146,16 +151,14 @@ def _record(entries: Sequence[Entry], source_id: int) -> set[int]:
     before = _raw_states(people)
     fresh: list[Entry] = []
     for entry in entries:
-        name = (people[entry.customer_id], entry.purpose, entry.row.channel, entry.action, entry.how.occurred_at)
+        name = (people[entry.customer_id], entry.purpose, entry.row.channel, entry.action, entry.at)
         ended = before.get((entry.customer_id, entry.purpose, entry.row.channel), ("",))[0] in consent.ENDS
         if name not in known and not (entry.row.future_end and ended):
             known.add(name)
             fresh.append(entry)
     hashes = consent.wording_hashes(entry.how for entry in fresh)
     events = [
-        consent.event_of(
-            people[one.customer_id], one.purpose, one.row.channel, one.action, one.how.occurred_at, one.how, hashes
-        )  # type: ignore[arg-type]  # a row has a time
+        consent.event_of(people[one.customer_id], one.purpose, one.row.channel, one.action, one.at, one.how, hashes)
         for one in fresh
     ]
     ConsentEvent.objects.bulk_create(events, batch_size=1_000)
@@ -207,7 +210,7 @@ def _tell(fresh: Sequence[Entry], after: dict[tuple[int, str, str], tuple[str, A
     ends: dict[tuple[int, str, str, Any], list[str]] = defaultdict(list)
     for one in fresh:
         if one.action in consent.ENDS:
-            ends[one.customer_id, one.row.channel, one.action, one.how.occurred_at].append(one.purpose)
+            ends[one.customer_id, one.row.channel, one.action, one.at].append(one.purpose)
     for (customer_id, channel, action, at), purposes in ends.items():
         states = {code: after.get((customer_id, code, channel), ("",))[0] for code in purposes}
         consent.tell(customer_id, purposes, channel, action, at, states)
@@ -224,7 +227,7 @@ def _ask(rows: Sequence[Row], source_id: int) -> dict[int, str]:
     for row in rows:
         if (row.customer_ids[0], row.purpose) in still:
             waiting[row.customer_ids[0]].append(row)
-    became = {}
+    became: dict[int, str] = {}
     for customer_id, asked in waiting.items():
         wordings = {row.purpose: row.wording_id for row in asked if row.wording_id}
         how = How(asked[0].method, source_id=source_id, wordings=wordings, form=asked[0].form,
@@ -273,6 +276,12 @@ def _silence_strangers(rows: Sequence[Row]) -> None:
 
 def _keep_refused(source: Source, rows: Sequence[Row]) -> None:
     Quarantine.objects.bulk_create(
-        Quarantine(source=source, position=row.position, external_id=named(row), payload=row.given, errors=row.problems)
+        Quarantine(
+            source=source,
+            position=row.position,
+            external_id=named(row),
+            payload=Value(row.given, JSONField()),
+            errors=row.problems,
+        )
         for row in rows
     )

@@ -12,7 +12,7 @@ import hmac
 import re
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -22,7 +22,7 @@ from django.db.models import QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from crm import changed, consent, keyed, prospects
+from crm import changed, consent, keyed, prospects, wordings
 from crm.consent import ConsentError, How
 from crm.models import (
     ConsentEvent,
@@ -254,7 +254,8 @@ def _ask(customer_id: int, purposes: list[str], language: str, how: How, address
     asked = DoubleOptIn.objects.create(
         customer_id=customer_id,
         purposes=purposes,
-        wordings=_wordings(customer_id, purposes, how),
+        wordings=wordings.shown(customer_id, purposes)
+        | {code: pk for code in purposes if (pk := how.wording_of(code))},
         form=how.form[:80],
         notice_version=how.notice_version[:40],
         language=language,
@@ -267,21 +268,6 @@ def _ask(customer_id: int, purposes: list[str], language: str, how: How, address
     detail = {"double_opt_in": asked.pk, "purposes": purposes, "language": language}
     Event.objects.create(kind="consent.requested", customer_id=customer_id, detail=detail, occurred_at=current)
     return Requested("pending", customer_id, asked.pk)
-
-
-def _wordings(customer_id: int, purposes: list[str], how: How) -> Mapping[str, int]:
-    """What was shown for each purpose: as `how` says, else as the latest declaration in the ledger does."""
-    named = {purpose: how.wording_of(purpose) for purpose in purposes}
-    if not all(named.values()):
-        ledger = ConsentEvent.objects.filter(
-            person_key__in=Customer.objects.filter(pk=customer_id).values("person_key"),
-            purpose__in=purposes,
-            action=ConsentEvent.Action.GIVEN,
-            wording__isnull=False,
-        )
-        latest = dict(ledger.order_by("occurred_at", "pk").values_list("purpose_id", "wording_id"))
-        named = {purpose: wording or latest.get(purpose) for purpose, wording in named.items()}
-    return {purpose: wording for purpose, wording in named.items() if wording}
 
 
 def _still_theirs(customer_id: int, asked: DoubleOptIn) -> bool:

@@ -4,14 +4,14 @@ A database trigger keeps every version as it is, whoever asks (`docs/consent.md`
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import Count, Max
 from django.utils.translation import gettext as _
 
-from crm.models import ConsentEvent, ConsentState, Purpose, Wording
+from crm.models import ConsentEvent, ConsentState, Customer, Purpose, Wording
 from crm.privacy import audit
 
 CODE = re.compile(r"[a-z][a-z0-9_]{1,29}").fullmatch
@@ -84,6 +84,18 @@ def current(purpose: str) -> dict[str, Wording]:
     """The newest version by language."""
     rows = list(Wording.objects.filter(purpose_id=purpose).order_by("-version", "language"))
     return {row.language: row for row in rows if row.version == rows[0].version}
+
+
+def shown(customer_id: int, purposes: Iterable[str]) -> dict[str, int]:
+    """The id of the wording by which a customer last agreed to each purpose, by e-mail, as far as one is known."""
+    ledger = ConsentEvent.objects.filter(
+        person_key__in=Customer.objects.filter(pk=customer_id).values("person_key"),
+        purpose__in=list(purposes),
+        channel="email",
+        action=ConsentEvent.Action.GIVEN,
+    )
+    rows = ledger.order_by("occurred_at", "pk").values_list("purpose_id", "wording_id")
+    return {purpose: wording for purpose, wording in rows if wording}
 
 
 def agreements() -> dict[str, list[Agreement]]:

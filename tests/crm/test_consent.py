@@ -115,14 +115,15 @@ def plain_state(entries: list[tuple[str, str, bool, int]]) -> str:
     confirmed = asked and any(action == "confirmed" and hour >= min(asked) for action, _m, _p, hour in entries)
     if enough or confirmed:
         return "given"
-    if asked:
+    lapses = [hour for action, _m, _p, hour in entries if action == "expired" and hour > last]
+    if asked and max(asked) > max(lapses, default=-1):
         return "pending"
-    return max(ends)[2] if ends else ""
+    return max(ends)[2] if ends else "expired" if lapses else ""
 
 
 ENTRIES = st.lists(
     st.tuples(
-        st.sampled_from(["given", "confirmed", "withdrawn", "objected"]),
+        st.sampled_from(["given", "confirmed", "withdrawn", "objected", "expired", "used"]),
         st.sampled_from(["web", "paper", "import", "staff"]),
         st.booleans(),
         st.integers(0, 6),

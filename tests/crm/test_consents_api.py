@@ -22,6 +22,7 @@ from crm.models import (
     Suppression,
 )
 from tests.campaigns.people import open_shop
+from tests.crm.at_once import at_once
 from tests.factories import CustomerFactory, EmailFactory, SourceFactory
 
 URL = "/api/v1/consents/batch"
@@ -251,3 +252,11 @@ def test_the_schema_documents_both_doors() -> None:
     paths = Client().get("/api/schema/?format=json").json()["paths"]
     assert {"200", "202"} <= set(paths["/api/v1/consents/batch"]["post"]["responses"])
     assert "get" in paths["/api/v1/customers/{external_id}/consents"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_batch_twice_at_once_is_recorded_once(post: Any, anna: Customer) -> None:
+    rows = [given(request_double_opt_in=True), given("new@example.test"), withdrawn("C-1", at=AT - timedelta(days=1))]
+    found = at_once(4, lambda: answers(post(*rows)))
+    assert ConsentEvent.objects.count() == 3 and Customer.objects.count() == 2 and DoubleOptIn.objects.count() == 1
+    assert sorted(row[0] for answer in found for row in answer) == ["pending"] * 2 + ["recorded"] + ["unchanged"] * 9

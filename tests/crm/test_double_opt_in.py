@@ -1,13 +1,10 @@
 """A mailbox confirms: once, in time, and only what its own request asked for."""
 
 import re
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils.timezone import now
 
 from crm import consent, double_opt_in, keyed, permission, wordings
@@ -22,7 +19,9 @@ from crm.models import (
     Purpose,
     Suppression,
 )
+from crm.privacy import retention
 from tests.campaigns.people import deliver, open_shop
+from tests.crm.at_once import at_once
 from tests.factories import CustomerFactory, EmailFactory, PurchaseFactory
 
 pytestmark = pytest.mark.django_db
@@ -210,6 +209,7 @@ def test_what_nobody_confirmed_is_forgotten_with_whoever_is_known_by_it_alone() 
     double_opt_in.confirm(token(ben), CLICK)
     ConsentState.objects.filter(state="pending").update(since=now() - timedelta(days=31))
     DoubleOptIn.objects.update(requested_at=now() - timedelta(days=31))
+    assert {one.rule.code: one.due for one in retention.report()}["double_opt_in"] == 3
     assert double_opt_in.clean_up() == {"requests": 3, "expired": 2, "prospects": 1}
     assert not Customer.objects.filter(pk=stranger.customer_id).exists()
     assert not ConsentTrace.objects.filter(address="stranger@example.test").exists()
@@ -227,21 +227,6 @@ def test_forgetting_a_request_does_not_hide_an_earlier_withdrawal() -> None:
     ConsentState.objects.update(since=now() - timedelta(days=31))
     double_opt_in.clean_up()
     assert state(anna.pk) == "withdrawn"
-
-
-def at_once(times: int, action: Any) -> list[Any]:
-    """The answers of `times` calls that begin at the same moment, each on a connection of its own."""
-    gate = threading.Barrier(times)
-
-    def one(_number: int) -> Any:
-        gate.wait()
-        try:
-            return action()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(times) as pool:
-        return list(pool.map(one, range(times)))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -274,6 +259,29 @@ def test_the_mail_carries_the_link_and_nothing_that_promotes(smtp_sink: Any) -> 
     double_opt_in.confirm(token(request), CLICK)
     proof = ConsentEvent.objects.filter(action="confirmed").first()
     assert proof and (proof.message_id, proof.content_hash) == (stored.message_id, stored.content_hash)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_mail_notes_that_it_used_the_consent(smtp_sink: Any) -> None:
+    from tests.campaigns.people import launched
+    from tests.campaigns.people import person as agreed
+
+    customer = agreed("anna@example.test", "newsletter", "birthday")
+    launched()
+    deliver()
+    assert len(smtp_sink.messages) == 1
+    used = dict(ConsentState.objects.filter(customer=customer).values_list("purpose_id", "last_used_at"))
+    assert used["newsletter"] and used["birthday"] is None
+    assert consent.refresh([customer.pk]) == 0
+
+
+def test_a_call_is_noted_in_the_ledger() -> None:
+    anna = person("anna@example.test")
+    consent.give(anna.pk, ["newsletter"], How("paper"), channel="phone")
+    assert consent.use(anna.pk, ["newsletter"], How("phone", note="called about the grinder")) == {
+        "newsletter": "given"
+    }
+    assert ConsentEvent.objects.filter(action="used", trace__note="called about the grinder").count() == 1
 
 
 def test_the_recipe_is_free_of_advertising() -> None:

@@ -34,7 +34,7 @@ def audience(moment: Moment) -> Query:
 
 def more_values(detail: Mapping[str, Any], language: str) -> Mapping[str, str]:
     """The link and what it confirms. Raises ValueError if the request is gone, so that no mail without a link goes."""
-    asked = DoubleOptIn.objects.filter(pk=detail.get("double_opt_in")).first()
+    asked = DoubleOptIn.objects.filter(pk=int(detail["double_opt_in"])).first()
     if asked is None:
         raise ValueError("the request is gone")
     with translation.override(language):

@@ -19,7 +19,18 @@ from crm import declarations
 from crm.models import Shop, Source
 
 CHUNK = 1_000
-PLAIN = ("customer", "email", "purpose", "channel", "action", "method", "evidence", "form", "notice_version", "language")
+PLAIN = (
+    "customer",
+    "email",
+    "purpose",
+    "channel",
+    "action",
+    "method",
+    "evidence",
+    "form",
+    "notice_version",
+    "language",
+)
 WORDING = {"wording_version": "version", "wording_language": "language"}
 PROOF = {"confirmed_at": "confirmed_at", "confirmation_message_id": "message_id", "confirmation_ip": "ip"}
 COLUMNS = (*PLAIN, "occurred_at", *WORDING, *PROOF)
@@ -44,9 +55,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="Check everything and write nothing.")
         parser.add_argument("--errors", type=Path, help="Write every refused line with the reason to this CSV file.")
 
-    def handle(
-        self, *args: Any, file: Path, source: str, dry_run: bool, errors: Path | None, **options: Any
-    ) -> None:
+    def handle(self, *args: Any, file: Path, source: str, dry_run: bool, errors: Path | None, **options: Any) -> None:
         shop = Shop.current()
         with translation.override(shop.language):
             try:
