@@ -158,7 +158,7 @@ class Fields:
     def number(self, row: dict[str, Json], name: str, prefix: str, fits: Any, places: int) -> str:
         """A number, or one written as text, in canonical form: 2.50 and "2.5" are "2.5". "" if it is wrong."""
         value = row.get(name)
-        written: str = repr(value) if type(value) in (int, float) else value if type(value) is str else ""  # type: ignore[assignment]
+        written: str = repr(value) if type(value) in (int, float) else value if type(value) is str else ""
         if not (fits(written) and written.isascii()):
             written = self.number_spelt_otherwise(value, written, prefix + name, fits, places)
         return written.rstrip("0").rstrip(".") if "." in written else written
