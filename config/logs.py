@@ -8,13 +8,15 @@ import structlog
 
 _ADDRESS = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.\w+")
 _NUMBER = re.compile(r"(?:\+|\b0)\d[\d /-]{6,}\d")
+# PostgreSQL repeats whole rows in the details of an error, line breaks included.
+_ROW = re.compile(r"(DETAIL|CONTEXT|QUERY|STATEMENT):.*?(?=\n\n|\Z)", re.DOTALL)
 
 
 def mask(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
-    """Replace what looks like an e-mail address or a phone number in every text of a log entry."""
+    """Replace e-mail addresses, phone numbers and database rows in every text of a log entry."""
     for key, value in event.items():
         if key not in {"timestamp", "request_id"} and isinstance(value, str):
-            event[key] = _NUMBER.sub("[number]", _ADDRESS.sub("[address]", value))
+            event[key] = _NUMBER.sub("[number]", _ADDRESS.sub("[address]", _ROW.sub("[row]", value)))
     return event
 
 
