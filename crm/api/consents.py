@@ -1,7 +1,7 @@
 """POST /api/v1/consents/batch and GET /api/v1/customers/<external_id>/consents: doors to `crm.declarations`."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, cast
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema
@@ -53,7 +53,7 @@ class DeclarationShape(serializers.Serializer):
 
 
 class DeclarationsShape(serializers.Serializer):
-    consents = DeclarationShape(many=True, min_length=1, max_length=MOST_ROWS)
+    consents = serializers.ListField(child=DeclarationShape(), min_length=1, max_length=MOST_ROWS)
 
 
 class DeclarationAnswerShape(serializers.Serializer):
@@ -62,7 +62,7 @@ class DeclarationAnswerShape(serializers.Serializer):
     )
     state = serializers.CharField(help_text="Where the customer stands now; empty if nobody is concerned.")
     mail = serializers.CharField(help_text="Of request_double_opt_in: requested, limited, silent, no_address or empty.")
-    errors = ProblemShape(many=True)
+    errors = ProblemShape(many=True)  # type: ignore[assignment]
 
 
 class DeclarationAnswersShape(serializers.Serializer):
@@ -133,7 +133,7 @@ class ConsentBatch(APIView):
         examples=[EXAMPLE],
     )
     def post(self, request: Request) -> Response:
-        answers = declarations.apply(request.auth.source, checked_rows(request.data))
+        answers = declarations.apply(cast(ApiKey, request.auth).source, checked_rows(request.data))
         told = any(answer.mail == "requested" for answer in answers)
         counts = Counter(answer.status for answer in answers)
         return Response(
@@ -156,7 +156,9 @@ class CustomerConsents(APIView):
         responses={200: StatesShape},
     )
     def get(self, request: Request, external_id: str) -> Response:
-        key = CustomerKey.objects.select_related("customer").filter(source=request.auth.source, external_id=external_id)
+        key = CustomerKey.objects.select_related("customer").filter(
+            source=cast(ApiKey, request.auth).source, external_id=external_id
+        )
         found = key.first()
         if found is None or found.customer.erased_at:
             raise NotFound(_("Your system has brought no customer with this number."))

@@ -101,6 +101,6 @@ class Shop(models.Model):
         """The shop's settings; made with the defaults when a new installation asks first."""
         shop = cls.objects.filter(pk=1).first()
         if shop is None:
-            cls.objects.bulk_create([cls(pk=1)], ignore_conflicts=True)
+            Shop.objects.bulk_create([Shop(pk=1)], ignore_conflicts=True)
             shop = cls.objects.get(pk=1)
         return shop
