@@ -70,3 +70,14 @@ def test_a_test_mail_goes_to_its_own_author() -> None:
     tree = code()["campaigns/testing.py"]
     [order] = calls(tree, "order_for")
     assert ast.unparse(order.args[1]) == "user.email"
+
+
+def test_the_log_in_library_mails_staff_accounts_only() -> None:
+    from allauth.account import app_settings
+    from django.conf import settings
+
+    from crm.models import User
+
+    assert settings.AUTH_USER_MODEL == "crm.User" and User._meta.get_field("email")
+    assert app_settings.EMAIL_UNKNOWN_ACCOUNTS is False
+    assert not any("send_mail" in names(tree) for tree in code().values()), "nobody borrows its sender"
