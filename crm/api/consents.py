@@ -15,7 +15,7 @@ from crm import declarations
 from crm.api.purchases import refuse
 from crm.api.rows import ProblemShape
 from crm.consent_rows import ACTIONS, METHODS
-from crm.models import Channel, ConsentState, CustomerKey
+from crm.models import ApiKey, Channel, ConsentState, CustomerKey
 
 MOST_ROWS = 1_000
 
