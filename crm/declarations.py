@@ -74,7 +74,6 @@ def _apply(source: Source, given: Sequence[Json], method: str) -> list[Answer]:
     rows = [checker.row(position, row) for position, row in enumerate(given, start=1)]
     _find(source, rows)
     good = [row for row in rows if not row.problems]
-    _lock_addresses([row for row in good if row.ask])
     entries = [entry for row in good for entry in _entries(row, source.pk)]
     fresh = _record(entries, source.pk)
     mails = _ask([row for row in good if row.ask and row.position in fresh], source.pk)
@@ -93,16 +92,34 @@ def _find(source: Source, rows: Sequence[Row]) -> None:
     by_key = {
         key.external_id: key.customer.merged_into_id or key.customer_id for key in keys.select_related("customer")
     }
-    by_address: dict[str, list[int]] = defaultdict(list)
-    points = ContactPoint.objects.filter(kind="email", normal__in={row.normal for row in rows if row.normal})
-    living = points.filter(customer__merged_into=None, customer__erased_at=None, customer__deceased_at=None)
-    for normal, customer_id in living.order_by("customer_id").values_list("normal", "customer_id"):
-        by_address[normal].append(customer_id)
+    _lock_addresses([row for row in rows if not row.problems], set(by_key.values()))
+    by_address = _holders(rows)
+    # An end for a stranger is kept, too, or a grant from before it would count when it arrives later.
+    fresh = [row for row in rows if row.purpose and row.normal and not row.problems and not by_address[row.normal]]
+    for normal, made in prospects.make((row.email, row.normal, row.language) for row in fresh).items():
+        by_address[normal] = [made.pk]
     for row in rows:
         if row.customer:
             _by_key(row, by_key)
         elif row.normal and not row.problems:
             _by_address(row, by_address)
+
+
+def _lock_addresses(rows: Sequence[Row], named: set[int]) -> None:
+    """Every address that may get a mail or a customer: before any customer is locked, as a sign-up does it."""
+    points = ContactPoint.objects.filter(customer__in=named, kind="email", is_primary=True)
+    asked = set(points.values_list("normal", flat=True)) if any(row.ask for row in rows) else set()
+    double_opt_in.lock_addresses(asked | {row.normal for row in rows if row.purpose and row.normal})
+
+
+def _holders(rows: Sequence[Row]) -> dict[str, list[int]]:
+    """The living customers of each address."""
+    found: dict[str, list[int]] = defaultdict(list)
+    points = ContactPoint.objects.filter(kind="email", normal__in={row.normal for row in rows if row.normal})
+    living = points.filter(customer__merged_into=None, customer__erased_at=None, customer__deceased_at=None)
+    for normal, customer_id in living.order_by("customer_id").values_list("normal", "customer_id"):
+        found[normal].append(customer_id)
+    return found
 
 
 def _by_key(row: Row, known: dict[str, int]) -> None:
@@ -122,10 +139,6 @@ def _by_address(row: Row, known: dict[str, list[int]]) -> None:
     if len(row.customer_ids) > 1:
         message = _("Several customers share this mailbox. Say by “customer” which of them agreed.")
         row.problems.append({"code": "shared_mailbox", "field": "email", "message": message})
-    elif not row.customer_ids:
-        double_opt_in.lock_address(row.normal)
-        row.customer_ids = [prospects.of_address(row.email, row.normal, row.language).pk]
-        known[row.normal] = row.customer_ids
 
 
 # What is recorded
@@ -171,14 +184,6 @@ def _record(entries: Sequence[Entry], source_id: int) -> set[int]:
     changed.mark({key[0] for key in after if after[key] != before.get(key)})
     _tell(fresh, after)
     return {one.row.position for one in fresh}
-
-
-def _lock_addresses(rows: Sequence[Row]) -> None:
-    """Before any customer, as a sign-up does, so that the two never wait for each other."""
-    theirs = {pk for row in rows for pk in row.customer_ids}
-    points = ContactPoint.objects.filter(customer__in=theirs, kind="email", is_primary=True)
-    for normal in sorted(set(points.values_list("normal", flat=True))):
-        double_opt_in.lock_address(normal)
 
 
 def _locked(customer_ids: set[int]) -> dict[int, Any]:

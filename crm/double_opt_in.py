@@ -230,11 +230,15 @@ def _checked(purposes: Iterable[str]) -> list[str]:
 
 
 def lock_address(normal: str) -> str:
-    """Let one request for an address work at a time, so that limits and prospects are exact. Returns its hash."""
-    address_hash = keyed.address_hash(normal)
+    lock_addresses([normal])
+    return keyed.address_hash(normal)
+
+
+def lock_addresses(normals: Iterable[str]) -> None:
+    """Let one request for an address work at a time, so that limits and prospects are exact. Call it once, for all."""
+    numbers = sorted({int(keyed.address_hash(normal)[:8], 16) - 2**31 for normal in normals})
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [ADDRESS_LOCK, int(address_hash[:8], 16) - 2**31])
-    return address_hash
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, n) FROM unnest(%s::int[]) n", [ADDRESS_LOCK, numbers])
 
 
 def _refusal(address_hash: str, method: str) -> Requested | None:

@@ -224,7 +224,7 @@ def advocacy(customer: Customer, before: datetime, limit: int) -> Iterable[Timel
 def consents(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
     ledger = ConsentEvent.objects.filter(person_key=customer.person_key, occurred_at__lt=before)
     for event in ledger.select_related("purpose", "trace").order_by("-occurred_at", "-pk")[:limit]:
-        ended = event.action in (ConsentEvent.Action.WITHDRAWN, ConsentEvent.Action.OBJECTED)
+        ended = event.action not in (ConsentEvent.Action.GIVEN, ConsentEvent.Action.CONFIRMED, ConsentEvent.Action.USED)
         yield TimelineEntry(
             at=event.occurred_at,
             kind="consent",

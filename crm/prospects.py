@@ -1,5 +1,7 @@
 """Customers of whom nothing is known but a mailbox that asked for mail."""
 
+from collections.abc import Iterable
+
 from django.db.models import Q
 
 from crm import changed
@@ -27,7 +29,7 @@ def of_address(address: str, normal: str, language: str = "") -> Customer:
     if len(holders) == 1:
         return holders[0]
     nameless = Customer.objects.filter(NAMELESS, pk__in=[holder.pk for holder in holders]).order_by("pk").first()
-    return nameless or _made(address, normal, language)
+    return nameless or make([(address, normal, language)])[normal]
 
 
 def delete_if_nothing_else(customer_id: int) -> bool:
@@ -49,8 +51,15 @@ def delete_if_nothing_else(customer_id: int) -> bool:
     return True
 
 
-def _made(address: str, normal: str, language: str) -> Customer:
-    customer = Customer.objects.create(language=language)
-    ContactPoint.objects.create(customer=customer, kind="email", value=address, normal=normal, is_primary=True)
-    changed.mark([customer.pk])
-    return customer
+def make(mailboxes: Iterable[tuple[str, str, str]]) -> dict[str, Customer]:
+    """New nameless customers of (address, its normal form, language), by normal form. Call it under their locks."""
+    wanted = list({normal: (address, normal, language) for address, normal, language in mailboxes}.values())
+    customers = Customer.objects.bulk_create([Customer(language=language) for *_of, language in wanted])
+    ContactPoint.objects.bulk_create(
+        [
+            ContactPoint(customer=customer, kind="email", value=address, normal=normal, is_primary=True)
+            for customer, (address, normal, _language) in zip(customers, wanted, strict=True)
+        ]
+    )
+    changed.mark(customer.pk for customer in customers)
+    return {normal: customer for customer, (_address, normal, _language) in zip(customers, wanted, strict=True)}

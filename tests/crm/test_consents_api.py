@@ -191,6 +191,13 @@ def test_who_shares_a_mailbox_must_be_named_to_agree_but_not_to_end(post: Any, a
     assert list(states) == ["withdrawn", "withdrawn"]
 
 
+def test_an_end_for_a_stranger_outranks_the_grant_that_arrives_later(post: Any) -> None:
+    assert answers(post(withdrawn("new@example.test"))) == [("recorded", "withdrawn", "")]
+    grant = given("New@example.test", at=AT - timedelta(days=9), double_opt_in=confirmed(AT - timedelta(days=9)))
+    assert answers(post(grant)) == [("stale", "withdrawn", "")]
+    assert Customer.objects.count() == 1
+
+
 def test_a_withdrawal_dated_in_the_future_counts_now_and_once(post: Any, anna: Customer) -> None:
     post(given(method="paper", evidence="sheet 7"))
     row = withdrawn(at=now() + timedelta(days=3))
@@ -232,7 +239,9 @@ def test_bodies_that_are_no_batch(post: Any, body: Any) -> None:
 
 
 def test_a_batch_takes_the_same_queries_for_2_rows_and_40(post: Any, django_assert_max_num_queries: Any) -> None:
-    rows = [given(customer(f"N-{number}", f"n{number}@example.test").keys.get().external_id) for number in range(40)]
+    for number in range(20):
+        customer(f"N-{number}", f"n{number}@example.test")
+    rows = [given(f"N-{number}") for number in range(20)] + [given(f"new{number}@example.test") for number in range(20)]
     with django_assert_max_num_queries(40):
         assert {row[0] for row in answers(post(*rows))} == {"pending"}
 
