@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from django.utils import translation
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUE = ROOT / "locale" / "de" / "LC_MESSAGES"
+OVERRIDES = ROOT / "locale" / "allauth" / "de" / "LC_MESSAGES"
 PLACEHOLDER = re.compile(r"%\(\w+\)[0-9.]*[a-z]|%[ds]\b|%%|\{\w*\}")
 KEYWORD = re.compile(r'(msgctxt|msgid|msgid_plural|msgstr(?:\[\d\])?)? ?"')
 IGNORED = ["-i", ".venv", "-i", "var", "-i", "tests", "-i", "benchmarks"]
@@ -56,8 +58,15 @@ def read(path: Path) -> list[Entry]:
 
 
 @pytest.fixture(scope="module")
-def entries() -> list[Entry]:
+def own() -> list[Entry]:
+    """The texts of our own pages."""
     return read(CATALOGUE / "django.po")
+
+
+@pytest.fixture(scope="module")
+def entries(own: list[Entry]) -> list[Entry]:
+    """The texts of our own pages, and those we word differently than the library they come from."""
+    return [*own, *read(OVERRIDES / "django.po")]
 
 
 def test_every_text_is_translated(entries: list[Entry]):
@@ -95,11 +104,17 @@ def test_the_terms_of_the_trade_are_fixed(entries: list[Entry], source: str, ger
     assert {entry.source: entry.forms[0][1] for entry in entries}[(None, source)] == german
 
 
-def test_the_compiled_file_is_up_to_date(entries: list[Entry]):
-    with (CATALOGUE / "django.mo").open("rb") as file:
+def test_our_wording_wins_over_the_library():
+    with translation.override("de"):
+        assert translation.gettext("You have signed out.") == "Sie sind abgemeldet."
+
+
+@pytest.mark.parametrize("folder", [CATALOGUE, OVERRIDES], ids=["own", "overrides"])
+def test_the_compiled_file_is_up_to_date(folder: Path):
+    with (folder / "django.mo").open("rb") as file:
         held = dict(gettext.GNUTranslations(file)._catalog)  # type: ignore[attr-defined]
     expected: dict[str | tuple[str, int], str] = {}
-    for entry in entries:
+    for entry in read(folder / "django.po"):
         context, text = entry.source
         name = text if context is None else f"{context}\x04{text}"
         if "msgid_plural" in entry.parts:
@@ -113,7 +128,7 @@ def test_the_compiled_file_is_up_to_date(entries: list[Entry]):
 @pytest.mark.skipif(
     not shutil.which("xgettext"), reason="xgettext is missing; apt install gettext to check for new texts"
 )
-def test_no_text_is_missing(entries: list[Entry], tmp_path: Path):
+def test_no_text_is_missing(own: list[Entry], tmp_path: Path):
     """Collects the texts of a copy of the source anew: writing into the source would disturb who works on it."""
     for name in ("config", "crm", "loyalty", "campaigns", "templates", "manage.py"):
         source = ROOT / name
@@ -130,6 +145,6 @@ def test_no_text_is_missing(entries: list[Entry], tmp_path: Path):
         cwd=tmp_path, check=True, capture_output=True, timeout=120,
     )  # fmt: skip
     found = {entry.source for entry in read(tmp_path / "locale" / "de" / "LC_MESSAGES" / "django.po")}
-    known = {entry.source for entry in entries}
+    known = {entry.source for entry in own}
     assert found - known == set(), "Run manage.py makemessages and translate what is new."
     assert known - found == set(), "Run manage.py makemessages --no-obsolete."
