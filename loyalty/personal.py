@@ -96,9 +96,12 @@ def reasons(customer: Customer) -> list[Section]:
         return []
     sentences = [told.stage, *told.badges, told.status, told.interval, told.attitude, told.lock_in, told.bond]
     lines: list[tuple[str, object]] = [(part, "") for part in [*sentences, told.share, told.advice] if part]
-    lines += [(one.label, one.score) for one in told.barriers]
-    lines += [(f"{one.label}: {line.text}", line.points) for one in told.barriers for line in one.lines]
-    return [Section("reasons", _("Reasons of the judgement"), [_("Reason"), _("Points")], [list(line) for line in lines])]
+    scored = [(one.label, one.score) for one in told.barriers]
+    scored += [(f"{one.label}: {line.text}", line.points) for one in told.barriers for line in one.lines]
+    lines += [(text, _("unknown") if points is None else points) for text, points in scored]
+    return [
+        Section("reasons", _("Reasons of the judgement"), [_("Reason"), _("Points")], [list(line) for line in lines])
+    ]
 
 
 def hold_off_judging() -> None:
