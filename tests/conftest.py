@@ -85,6 +85,19 @@ def grant_app_role(**_: object) -> None:
                        .replace("FOR ROLE owner ", ""))  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def _purposes_after_a_flush(request: pytest.FixtureRequest) -> None:
+    """A transactional test empties all tables when it ends, the purposes that a migration brought included."""
+    marker = request.node.get_closest_marker("django_db")
+    if (marker and marker.kwargs.get("transaction")) or "transactional_db" in request.fixturenames:
+        request.getfixturevalue("transactional_db")
+        import importlib
+
+        from django.apps import apps
+
+        importlib.import_module("crm.migrations.0002_append_only_and_purposes").add_purposes(apps, None)
+
+
 @pytest.fixture
 def app_cursor(db: None) -> Iterator[psycopg2.extensions.cursor]:
     """A cursor on the test database with the rights of web, sender and worker, in a transaction of its own.

@@ -51,15 +51,19 @@ def declare(rng: Random, world: World, person: Person, rows: Rows) -> None:
     if person.number in AGREED or greeted or chance < 0.46:
         _give(rng, world, person, greeted or person.number in AGREED, rows)
     elif chance < 0.51:
-        asked = max(person.since, world.clock.end - int((1 + rng.random() * 25) * DAY))
-        _record(rng, world, person, "newsletter", [Declaration("given", "web", asked, source=WEB)], rows)
+        _ask_in_vain(rng, world, person, rows)
     elif chance < 0.57:
         _withdraw(rng, world, person, rows)
     elif chance < 0.59:
         _object(rng, world, person, rows)
 
 
-ENDED_OR_CONFIRMED = {"confirmed": "given", "withdrawn": "withdrawn", "objected": "objected"}
+ENDED_OR_CONFIRMED = {
+    "confirmed": "given",
+    "withdrawn": "withdrawn",
+    "objected": "objected",
+    "expired": "expired",
+}
 AGREED = frozenset({0, 1, 2})
 
 
@@ -97,6 +101,16 @@ def _on_paper(rng: Random, world: World, person: Person, channel: str) -> Declar
 def _by_import(rng: Random, world: World, person: Person) -> list[Declaration]:
     at = _asked_at(rng, world, person)
     return [Declaration("given", "import", at, source=FILE, double_opt_in=True, note="Nachweis aus der alten Kartei")]
+
+
+def _ask_in_vain(rng: Random, world: World, person: Person, rows: Rows) -> None:
+    """Nobody answered the mail that asks for confirmation; after 30 days the request has expired."""
+    days = 1 + rng.random() * 28 + (30 if rng.random() < 0.4 else 0)
+    asked = max(person.since, world.clock.end - int(days * DAY))
+    steps = [Declaration("given", "web", asked, source=WEB)]
+    if asked + 30 * DAY < world.clock.end:
+        steps.append(Declaration("expired", "web", asked + 30 * DAY))
+    _record(rng, world, person, "newsletter", steps, rows)
 
 
 def _withdraw(rng: Random, world: World, person: Person, rows: Rows) -> None:
