@@ -33,7 +33,7 @@ def stamp(wordings: Mapping[str, Wording], notice: str, language: str) -> str:
 def read_stamp(text: str) -> dict[str, Any] | None:
     """What `stamp` was given, or None if it is forged or too old."""
     try:
-        return signing.TimestampSigner(salt=SALT).unsign_object(text, max_age=LONGEST)  # type: ignore[no-any-return]
+        return signing.TimestampSigner(salt=SALT).unsign_object(text, max_age=LONGEST)
     except signing.BadSignature:
         return None
 

@@ -9,14 +9,13 @@ import hmac
 import ipaddress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest
-from django.utils.timezone import now
 
 from crm import keyed
-from crm.models import Throttle
 
 KEPT = timedelta(days=1)
 
@@ -56,14 +55,10 @@ def allowed(limits: tuple[Limit, ...], about: str) -> bool:
 
 def _count(limit: Limit, about: str) -> bool:
     name = hmac.new(keyed.subkey(keyed.keys()[0], "throttle"), f"{limit.name}:{about}".encode(), "sha256").hexdigest()
+    parameters: dict[str, Any] = {"key": name, "window": limit.window, "most": limit.most}
     with connection.cursor() as cursor:
-        cursor.execute(COUNT, {"key": name, "window": limit.window, "most": limit.most})
+        cursor.execute(COUNT, parameters)
         return bool(cursor.fetchone()[0])
-
-
-def tidy() -> int:
-    """Forget counters whose time is over. Returns how many."""
-    return Throttle.objects.filter(started_at__lt=now() - KEPT).delete()[0]
 
 
 def computer(request: HttpRequest) -> str:

@@ -10,6 +10,7 @@ import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection
 from django.utils.timezone import now
@@ -51,7 +52,7 @@ def of_mail(seed: str) -> str:
 def remember(mails: Iterable[tuple[str, int, str]]) -> None:
     """Store the tokens of mails: (token, customer, address), in one statement. What is stored already stays."""
     rows = list(mails)
-    parameters = {
+    parameters: dict[str, Any] = {
         "use": LinkToken.Use.PREFERENCES,
         "lifetime": LIFETIME[LinkToken.Use.PREFERENCES],
         "digests": [digest(plain) for plain, _customer, _address in rows],

@@ -15,8 +15,6 @@ SOUND = {
     "SECRET_KEY": "k" * 40,
     "LINK_KEY": "l" * 40,
     "SEAL_KEY": "s" * 40,
-    "LINK_KEY": "l" * 40,
-    "SEAL_KEY": "s" * 40,
     "PUBLIC_BASE_URL": "https://crm.example.test",
 }
 

@@ -43,7 +43,7 @@ def page(*, limits: tuple[throttle.Limit, ...] = (), posts: bool = True) -> Call
             response["X-Robots-Tag"] = "noindex"
             return response
 
-        return shown  # type: ignore[no-any-return]
+        return shown
 
     return decorate
 

@@ -4,9 +4,10 @@ Nothing is allowed by it before the mailbox confirmed. The answer is the same fo
 """
 
 from functools import wraps
+from typing import cast
 
 from csp.decorators import csp_replace
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -33,8 +34,8 @@ def framed(view: View) -> View:
     def shown(request: HttpRequest) -> HttpResponse:
         response = view(request)
         if origins := frame_origins(Shop.current()):
-            response.xframe_options_exempt = True  # type: ignore[attr-defined]  # that header knows no list
-            response = csp_replace({"frame-ancestors": origins})(lambda _request: response)(request)
+            response.xframe_options_exempt = True  # that header knows no list
+            return cast(HttpResponse, csp_replace({"frame-ancestors": origins})(lambda _request: response)(request))
         return response
 
     return shown
@@ -64,7 +65,7 @@ def _form(request: HttpRequest, *, embedded: bool) -> HttpResponse:
     context = {
         "form": form,
         "offers": [(purpose_label(wording.purpose), wording) for wording in asked.values()],
-        "ticked": form.data.getlist("purpose") if form.is_bound else [],
+        "ticked": cast(QueryDict, form.data).getlist("purpose") if form.is_bound else [],
         "notice": notice,
         "note": note,
         "fresh": form.data.get("stamp", "") if form.is_bound and not note else fresh,
@@ -77,7 +78,7 @@ def _refused(form: SignUpForm, asked: dict[str, Wording]) -> str:
     """Why the form must be sent once more although its fields may be right; "" if it need not."""
     given = form.data.get("stamp", "")
     shown = read_stamp(given)
-    ticked = set(form.data.getlist("purpose"))
+    ticked = set(cast(QueryDict, form.data).getlist("purpose"))
     if shown is None:
         return _("The page had been open for too long. Please look at it once more and send it.")
     if any(purpose in shown["w"] and shown["w"][purpose] != asked[purpose].pk for purpose in ticked & asked.keys()):
