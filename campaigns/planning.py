@@ -21,15 +21,14 @@ KEEP_JOB_RUNS = timedelta(days=30)
 
 # A mailbox gets one mail about one cause: the first customer who may get it. Who is refused takes no mailbox's place.
 JUDGED = """
-WITH wanted AS MATERIALIZED ({audience}), verdict AS ({verdicts}), judged AS (
-  SELECT wanted.*, verdict.allowed, verdict.code, verdict.evidence_id, verdict.address_hash,
-    row_number() OVER (PARTITION BY wanted.cause, verdict.address_hash, verdict.allowed
-                       ORDER BY wanted.customer_id, wanted.dedupe_key) AS place,
-    wanted.cause <> '' AND EXISTS (
-      SELECT FROM campaigns_delivery other WHERE other.recipe = %(recipe)s AND other.cause = wanted.cause
-      AND other.cause <> '' AND other.email_hash = verdict.address_hash AND other.dedupe_key <> wanted.dedupe_key
+WITH wanted AS ({audience}), verdict AS ({verdicts}), judged AS (
+  SELECT verdict.*,
+    row_number() OVER (PARTITION BY cause, address_hash, allowed ORDER BY customer_id, dedupe_key) AS place,
+    cause <> '' AND EXISTS (
+      SELECT FROM campaigns_delivery other WHERE other.recipe = %(recipe)s AND other.cause = verdict.cause
+      AND other.cause <> '' AND other.email_hash = verdict.address_hash AND other.dedupe_key <> verdict.dedupe_key
     ) AS taken
-  FROM wanted JOIN verdict USING (customer_id)
+  FROM verdict
 ), decided AS (
   SELECT *, CASE WHEN NOT allowed THEN code WHEN place > 1 OR taken THEN 'same_mailbox' ELSE '' END AS refusal
   FROM judged
@@ -63,7 +62,7 @@ def _question(recipe: Recipe, moment: Moment, run_id: int) -> Query:
     """The judged audience as a WITH clause, and all parameters of it and of INSERT."""
     audience, asked = recipe.audience(moment)
     # Time passes between planning and sending, so what time alone changes is left to the gate.
-    verdicts = permission.verdicts("(SELECT DISTINCT customer_id FROM wanted)", timely=False)
+    verdicts = permission.verdicts("wanted", timely=False)
     parameters = permission.parameters(recipe.message_class, recipe.purpose, shop=moment.shop)
     own = {
         "campaign": moment.campaign.pk,

@@ -66,16 +66,12 @@ WHERE lost.state = 'unknown' AND lost.lease_until < now() - %(grace)s
 def reap() -> dict[str, int]:
     """Put rows whose lease ran out where they belong. Returns how many were moved, by kind."""
     grace = {"grace": timedelta(seconds=settings.SEND_GRACE_S)}
-    return {
-        "claimed": change(REAP, {"allowed": CRASHES_ALLOWED}),
-        "unknown": change(WONDER, grace),
-        "expired": change(EXPIRE, None),
-    }
+    return {"claimed": change(REAP, {"allowed": CRASHES_ALLOWED}), "unknown": change(WONDER, grace)}
 
 
 def resolve() -> dict[str, int]:
-    """Reap, then rule on the unknown rows by what is known now. Returns how many were moved, by kind."""
-    moved = reap()
+    """Reap, end what came too late, and rule on the unknown rows by what is known. Returns how many moved, by kind."""
+    moved = reap() | {"expired": change(EXPIRE, None)}
     late = [row[0] for row in fetch(LATE_RECEIPTS, None)]
     moved["evidence"] = change(APPLY_RECEIPTS, {"ids": late}) if late else 0
     moved["again"] = change(

@@ -17,10 +17,10 @@ from uuid import UUID, uuid4
 import structlog
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection
 from django.utils.timezone import now
 
-from campaigns import composing, rendering, transport
+from campaigns import composing, prepared, rendering, transport
 from campaigns.models import TemplateVersion
 from campaigns.transport import Outcome, Transport, Verdict
 from crm import permission
@@ -53,7 +53,7 @@ WHERE id IN (SELECT id FROM due) AND state = 'planned'
 RETURNING id, message_class, purpose, priority, not_before
 """
 
-GATE_LOCK = "SELECT 1 FROM crm_customer WHERE id = %s FOR NO KEY UPDATE"
+GATE_LOCK = "SELECT FROM crm_customer WHERE id = %(customer)s FOR NO KEY UPDATE"
 GATE = """
 WITH mine AS (
   SELECT delivery.id, delivery.customer_id, delivery.email_hash, delivery.not_after, delivery.event_id,
@@ -101,6 +101,8 @@ WITH mine AS (
 )
 SELECT ruling FROM moved
 """
+
+_VERDICTS = permission.verdicts("mine")
 
 # A reaper may have ruled `unknown` while the server took its time; the answer in our hands is better evidence.
 SETTLE = """
@@ -324,9 +326,9 @@ def gate(order: composing.Order, token: UUID, shop: Shop, transport_name: str = 
     a withdrawal is either seen here, or comes after the mail and waits for it. Two mails to one person pass one by
     one, so the cap is exact.
     """
-    verdicts = permission.verdicts("mine")
     parameters = permission.parameters(order.message_class, order.purpose, shop=shop) | {
         "id": order.id,
+        "customer": order.customer_id,
         "token": token,
         "deployment": settings.DEPLOYMENT_ID,
         "ground": order.ground,
@@ -334,9 +336,7 @@ def gate(order: composing.Order, token: UUID, shop: Shop, transport_name: str = 
         "transport": transport_name,
         "message_id": composing.message_id(order.id),
     }
-    with transaction.atomic():
-        fetch(GATE_LOCK, [order.customer_id])
-        rows = fetch(GATE.format(verdicts=verdicts), parameters)
+    rows = prepared.fetch(GATE_LOCK, GATE.format(verdicts=_VERDICTS), parameters)
     return rows[0][0] if rows else ""
 
 

@@ -124,9 +124,9 @@ class Decision:
 
 
 def verdicts(asked: str, *, timely: bool = True) -> str:
-    """SQL that answers for each `customer_id` of the relation `asked`.
+    """SQL that answers for each row of the relation `asked`, which has a `customer_id`.
 
-    Columns: customer_id, contact_point_id, address, address_hash, code, allowed, evidence_id, later.
+    Columns: those of `asked`, then contact_point_id, address, address_hash, code, allowed, evidence_id, later.
     It needs `parameters`. With `timely=False` what passes by itself (quiet hours, cap, complaint) is left out, as
     planning does: it is asked again when the mail goes.
     """
@@ -142,7 +142,7 @@ def verdicts(asked: str, *, timely: bool = True) -> str:
            CASE WHEN judged.code IN ('consent', 'objected', 'withdrawn', 'unconfirmed') THEN judged.declared END
              AS evidence_id
     FROM (
-      SELECT asked.customer_id, point.id AS contact_point_id, point.value AS address,
+      SELECT asked.*, point.id AS contact_point_id, point.value AS address,
              {hashed} AS address_hash, consent.evidence_id AS declared,
              CASE {cases} END AS code, {"quiet.later" if timely else "NULL::timestamptz"} AS later
       FROM {asked} asked
@@ -153,6 +153,7 @@ def verdicts(asked: str, *, timely: bool = True) -> str:
         ON consent.customer_id = customer.id AND consent.purpose_id = %(gate_purpose)s
         AND consent.channel = %(gate_channel)s
       {_quiet() if timely else ""}
+      OFFSET 0 -- or PostgreSQL would work out hash and code anew wherever they are read
     ) judged"""
 
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils.timezone import now
 
-from campaigns import composing, planning, sending, wake
+from campaigns import composing, planning, prepared, sending, wake
 from campaigns.models import Delivery
 from campaigns.sending import Sender
 from crm import consent, plugins
@@ -124,7 +124,7 @@ class TestWithdrawalAgainstGate:
 
     def test_without_the_lock_a_mail_would_pass_after_the_withdrawal(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Positive control: the withdrawal is committed while the gate is still open."""
-        monkeypatch.setattr(sending, "GATE_LOCK", "SELECT %s")
+        monkeypatch.setattr(sending, "GATE_LOCK", "SELECT %(customer)s")
         # Noting the use of a permission locks its row as well, and so guards a second time.
         monkeypatch.setattr(sending, "GATE", sending.GATE.replace("ruled.code = 'consent' AND crm", "false AND crm"))
         monkeypatch.setattr(plugins._registry, "plugins", [])
@@ -248,15 +248,16 @@ class TestPostgresAway:
         person("anna@example.test", "newsletter")
         launched()
         cut = Event()
-        fetch = sending.fetch
+        fetch = prepared.fetch
 
-        def cutting(statement: str, parameters: object) -> object:
-            if statement == sending.GATE_LOCK and not cut.is_set():
+        def cutting(first: str, statement: str, parameters: dict[str, object]) -> object:
+            rows = fetch(first, statement, parameters)
+            if not cut.is_set():
                 cut.set()
-                return fetch("SELECT pg_terminate_backend(pg_backend_pid())", None)
-            return fetch(statement, parameters)
+                fetch("SELECT pg_terminate_backend(pg_backend_pid())", statement, parameters)
+            return rows
 
-        monkeypatch.setattr(sending, "fetch", cutting)
+        monkeypatch.setattr(prepared, "fetch", cutting)
         deliver()
         assert states() == {"sent": 1} and len(smtp_sink.messages) == 1
         assert Delivery.objects.get().attempts == 1

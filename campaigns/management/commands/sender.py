@@ -16,7 +16,7 @@ from loyalty import scoring
 
 IDLE_S = 2.0
 SLICE_S = 5.0
-RESOLVE_EVERY_S = 5.0
+RESOLVE_EVERY_S = 15.0
 FINISH_S = 20
 
 log = structlog.get_logger(__name__)
@@ -41,6 +41,7 @@ class Command(BaseCommand):
                 if time.monotonic() - last_resolved > RESOLVE_EVERY_S:
                     resolving.resolve()
                     last_resolved = time.monotonic()
+                resolving.reap()
                 busy = one_round(sender)
             except (OperationalError, InterfaceError) as error:
                 if not sending.passes_by_itself(error) or connection.in_atomic_block:
