@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
 from django.db import connection
 from django.utils import formats, translation
 
 from campaigns import recipes, rendering, transport
+from campaigns.message import StableMessage
 from campaigns.models import TemplateVersion
 from crm import links, permission, salutation, tokens
 from crm.models import Shop
@@ -89,19 +89,18 @@ def _order(row: Sequence[Any]) -> Order:
     return Order(*row[:9], **more)
 
 
-def compose(order: Order, shop: Shop, version: TemplateVersion) -> EmailMultiAlternatives:
+def compose(order: Order, shop: Shop, version: TemplateVersion) -> StableMessage:
     """The finished mail. Raises RenderError if the text cannot be filled in, ValueError for an impossible address."""
     wanted = order.occasion.get("language") or order.language
     language = rendering.language_for(version, wanted, shop.language)
     url = unsubscribe_url(order.person_key, order.purpose)
     text = rendering.compiled_once(version, language, order.message_class)
     content = text.fill(values(order, shop, language) | links_of(order, url))
-    transport.bare(order.address)
     message = StableMessage(
         content.subject,
         content.text,
         str(_mail_address(shop.sender_name or shop.name, shop.sender_email)),
-        [order.address],
+        [transport.in_ascii(order.address)],
         reply_to=[shop.reply_to] if shop.reply_to else None,
         headers=_headers(order, url),
     )
@@ -123,19 +122,6 @@ def _headers(order: Order, url: str) -> dict[str, str]:
         headers["List-Unsubscribe"] = f"<{url}>"
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     return headers
-
-
-class StableMessage(EmailMultiAlternatives):
-    """A mail whose parts are divided by a line that does not change from one attempt to the next."""
-
-    boundary = ""
-    metadata: Mapping[str, str]
-
-    def message(self, **more: Any) -> Any:
-        made = super().message(**more)
-        if made.is_multipart():
-            made.set_boundary(self.boundary)
-        return made
 
 
 def _mail_address(name: str, address: str) -> MailAddress:

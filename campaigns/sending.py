@@ -16,11 +16,11 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
 from django.db import InterfaceError, OperationalError, connection
 from django.utils.timezone import now
 
 from campaigns import composing, prepared, rendering, transport
+from campaigns.message import StableMessage
 from campaigns.models import TemplateVersion
 from campaigns.transport import Outcome, Transport, Verdict
 from crm import permission
@@ -212,7 +212,7 @@ class Sender:
             self._persist(lambda: change(RELEASE, {"token": claim.token}))
         return len(claim.rows)
 
-    def _composed(self, claim: Claim, shop: Shop) -> Iterable[tuple[EmailMultiAlternatives, composing.Order]]:
+    def _composed(self, claim: Claim, shop: Shop) -> Iterable[tuple[StableMessage, composing.Order]]:
         """The mails of a claim in its order; what cannot be made is failed and left out."""
         orders: dict[UUID, composing.Order] = {}
         for kind, purpose in {(kind, purpose) for _pk, kind, purpose in claim.rows}:
@@ -225,25 +225,36 @@ class Sender:
             order = orders[pk]
             if not order.address:
                 # The gate says why: it stays the one place that refuses.
-                yield EmailMultiAlternatives(), order
+                yield StableMessage(), order
                 continue
             try:
-                yield composing.compose(order, shop, versions[order.version_id]), order
+                mail = composing.compose(order, shop, versions[order.version_id])
+                mail.wire  # noqa: B018 - made now: what cannot be made must fail before the gate
             except rendering.RenderError as error:
                 self._fail(pk, claim.token, "render_error", str(error))
             except ValueError:
                 self._fail(pk, claim.token, "impossible_address", "")
+            except Exception as error:  # one bad row must not stop the queue
+                if isinstance(error, (OperationalError, InterfaceError)):
+                    raise
+                log.error("mail_not_made", delivery=str(pk), error=type(error).__name__)
+                self._fail(pk, claim.token, "render_error", type(error).__name__)
+            else:
+                yield mail, order
 
     def _fail(self, pk: UUID, token: UUID, reason: str, detail: str) -> None:
         parameters = {"id": pk, "token": token, "reason": reason, "reply": detail[:300]}
         self._persist(lambda: change(FAIL, parameters))
 
-    def _send_one(self, mail: EmailMultiAlternatives, order: composing.Order, token: UUID, shop: Shop) -> None:
+    def _send_one(self, mail: StableMessage, order: composing.Order, token: UUID, shop: Shop) -> None:
         if not self._pass_gate(order, token, shop):
             return
         self.on_wire = True
         try:
             outcome = self.mail.send(mail, seconds=2 * settings.SEND_LEASE_S)
+        except Exception as error:  # a transport that fails in a way of its own: it may have been sent
+            log.error("transport_failed", delivery=str(order.id), error=type(error).__name__)
+            outcome = Outcome(Verdict.UNKNOWN, type(error).__name__)
         finally:
             self.on_wire = False
         self._settle(order, token, outcome)

@@ -11,8 +11,10 @@ from typing import Any, Protocol
 import requests
 from anymail.exceptions import AnymailRecipientsRefused, AnymailRequestsAPIError
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail import get_connection
 from django.core.mail.backends.smtp import EmailBackend
+
+from campaigns.message import StableMessage
 
 SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 NO_SUCH_MAILBOX = re.compile(r"\b5\.1\.(1|2|3|6|10)\b")
@@ -41,7 +43,7 @@ class Outcome:
 class Transport(Protocol):
     name: str
 
-    def send(self, message: EmailMultiAlternatives, seconds: float) -> Outcome:
+    def send(self, message: StableMessage, seconds: float) -> Outcome:
         """Hand over a mail with one recipient, unless `seconds` have passed before its text goes out."""
 
     def close(self) -> None: ...
@@ -91,16 +93,14 @@ class SmtpTransport:
         self._backend = _Backend(fail_silently=False)
         self.name = f"smtp:{self._backend.host}:{self._backend.port}"
 
-    def send(self, message: EmailMultiAlternatives, seconds: float) -> Outcome:
+    def send(self, message: StableMessage, seconds: float) -> Outcome:
         deadline = time.monotonic() + seconds
-        made: Any = message.message()
-        data = made.as_bytes(linesep="\r\n")
-        sender, recipient = bare(message.from_email), message.to[0]
+        data, sender, recipient = message.wire, in_ascii(message.from_email), message.to[0]
         kept = self._backend.connection is not None
-        outcome = self._try(sender, bare(recipient), data, deadline)
+        outcome = self._try(sender, recipient, data, deadline)
         if kept and outcome.verdict is Verdict.LATER and self._backend.connection is None and not outcome.reply:
             # A server may close an idle connection at any time; the mail has not reached it, so ask once more.
-            outcome = self._try(sender, bare(recipient), data, deadline)
+            outcome = self._try(sender, recipient, data, deadline)
         return outcome
 
     def _try(self, sender: str, recipient: str, data: bytes, deadline: float) -> Outcome:
@@ -176,7 +176,7 @@ def _reply(error: Exception) -> str:
     return type(error).__name__
 
 
-def bare(address: str) -> str:
+def in_ascii(address: str) -> str:
     """The address without a name before it, its domain in ASCII. Raises ValueError for what SMTP cannot carry."""
     plain = parseaddr(address)[1]
     local, at, domain = plain.rpartition("@")
@@ -192,7 +192,7 @@ class BackendTransport:
         self._backend = get_connection(fail_silently=False)
         self.name = settings.EMAIL_BACKEND.rsplit(".", 2)[-2] if "." in settings.EMAIL_BACKEND else "mail"
 
-    def send(self, message: EmailMultiAlternatives, seconds: float) -> Outcome:
+    def send(self, message: StableMessage, seconds: float) -> Outcome:
         try:
             taken = self._backend.send_messages([message])
         except AnymailRecipientsRefused as error:

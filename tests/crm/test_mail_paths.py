@@ -11,7 +11,7 @@ SENDING = {"send_mail", "send_mass_mail", "mail_admins", "mail_managers", "Email
 # Who may hold which of them, and why.
 ALLOWED = {
     "campaigns/transport.py": "carries the mails that it is handed",
-    "campaigns/composing.py": "makes mails, sends none",
+    "campaigns/message.py": "makes mails, sends none",
     "campaigns/sending.py": "hands a mail on after the gate",
     "campaigns/testing.py": "a test mail to the member of staff who asks for it",
     "config/demo_mail.py": "a mailbox for the demo that lets nothing out",
