@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from campaigns import recipes, rendering, wake
 from campaigns.models import Campaign, Delivery, JobRun, Run, TemplateVersion
@@ -194,7 +195,11 @@ def launch(campaign_id: int, expected_recipients: int, by: User | None = None) -
     found = preview(campaign).recipients
     if found != expected_recipients:
         raise LaunchError(
-            _("%(found)s people would get this mail now, not %(expected)s. Check the audience and type in the number.")
+            ngettext(
+                "%(found)s person would get this mail now, not %(expected)s. Check the audience and type in the number.",
+                "%(found)s people would get this mail now, not %(expected)s. Check the audience and type in the number.",
+                found,
+            )
             % {"found": found, "expected": expected_recipients}
         )
     if not found:

@@ -19,7 +19,9 @@ def open_shop(**more: Any) -> Shop:
             Purpose(code=code, label_de=f"{code} (de)", label_en=f"{code} (en)", position=at)
             for at, code in enumerate(PURPOSES)
         ],
-        ignore_conflicts=True,
+        update_conflicts=True,
+        unique_fields=["code"],
+        update_fields=["label_de", "label_en", "position"],
     )
     Shop.current()
     Shop.objects.update(**{"name": "Rösterei Beispiel"} | more)
