@@ -10,7 +10,6 @@ from functools import lru_cache
 from django.core.mail import EmailMultiAlternatives
 from django.utils.functional import cached_property
 
-
 FOLD = "\r\n =?"  # where the header of an encoded text may go on in the next line
 
 
