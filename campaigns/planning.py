@@ -262,12 +262,18 @@ WHERE status = 'scheduled' AND NOT standing AND send_at <= now();
 UPDATE campaigns_campaign campaign SET status = 'finished'
 WHERE status = 'running' AND NOT standing AND NOT EXISTS (
   SELECT FROM campaigns_delivery open WHERE open.campaign_id = campaign.id
-  AND open.state IN ('planned', 'claimed', 'sending'))
+  AND open.state IN ('planned', 'claimed', 'sending'));
+UPDATE campaigns_campaign campaign SET status = 'running'
+WHERE status = 'finished' AND EXISTS (
+  SELECT FROM campaigns_delivery again WHERE again.campaign_id = campaign.id AND again.state = 'planned')
 """
 
 
 def advance_campaigns() -> None:
-    """Start what is due, and call finished what has no open mail. Both follow from the rows alone."""
+    """Start what is due, and call finished what has no open mail. Both follow from the rows alone.
+
+    A finished campaign runs again when an unknown mail turns out not to have been sent.
+    """
     with connection.cursor() as cursor:
         cursor.execute(ADVANCE)
 

@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.utils.timezone import now
 
 from campaigns import planning, resolving, sending
-from campaigns.models import Delivery, Receipt
+from campaigns.models import Campaign, Delivery, Receipt
 from campaigns.sending import Sender
 from crm.models import ContactPoint, Shop
 from tests.campaigns.people import deliver, launched, open_shop, person, states
@@ -253,6 +253,18 @@ class TestDoubt:
         resolving.resolve()
         lost.refresh_from_db()
         assert lost.state == "planned"
+
+    def test_a_mail_that_was_not_sent_goes_though_its_run_was_finished(
+        self, lost: Delivery, smtp_sink: SmtpSink
+    ) -> None:
+        planning.advance_campaigns()
+        assert Campaign.objects.get().status == "finished"
+        self.later(count=20, receipts=21)
+        resolving.resolve()
+        planning.advance_campaigns()
+        deliver()
+        lost.refresh_from_db()
+        assert lost.state == "sent"
 
     @pytest.mark.parametrize(("count", "receipts"), [(19, 20), (25, 20), (25, 0)])
     def test_silence_of_a_doubtful_channel_means_nothing(

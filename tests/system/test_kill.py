@@ -124,22 +124,25 @@ def report_all(mails: Path) -> None:
     assert answer.status_code == 200, answer.content
 
 
-def storm(processes: Processes, mails: Path, kills: int) -> int:
-    """Kill random senders and start new ones. Returns how many were killed while mails were left."""
-    senders = [processes.start("manage.py", "sender") for _ in range(SENDERS)]
-    chance = random.Random(7)
-    done = 0
-    end = time.monotonic() + 600
-    while done < kills and time.monotonic() < end:
-        before = sum(taken(mails).values())
-        time.sleep(chance.uniform(0.3, 1.5))
-        if sum(taken(mails).values()) == before:
-            continue  # they are still starting: a kill now would prove nothing
-        victim = senders.pop(chance.randrange(len(senders)))
-        processes.kill(victim)
-        done += 1
-        senders.append(processes.start("manage.py", "sender"))
-    return done
+class Senders:
+    """A few senders, of which one after the other is killed while mails go out."""
+
+    def __init__(self, processes: Processes, mails: Path) -> None:
+        self.processes, self.mails = processes, mails
+        self.chance = random.Random(7)
+        self.running = [processes.start("manage.py", "sender") for _ in range(SENDERS)]
+
+    def kill_one(self, seconds: float = 60) -> None:
+        """Kill a random one. Waits until mails go out: a kill of senders that still start would prove nothing."""
+        end = time.monotonic() + seconds
+        before = sum(taken(self.mails).values())
+        while sum(taken(self.mails).values()) <= before:
+            assert time.monotonic() < end, "no mail goes out"
+            time.sleep(0.1)
+        time.sleep(self.chance.uniform(0.0, 1.0))
+        victim = self.running.pop(self.chance.randrange(SENDERS))
+        self.processes.kill(victim)
+        self.running.append(self.processes.start("manage.py", "sender"))
 
 
 def wait_until_quiet(run: Run, seconds: float, *, with_unknown: bool = False) -> dict[str, int]:
@@ -158,7 +161,9 @@ def wait_until_quiet(run: Run, seconds: float, *, with_unknown: bool = False) ->
 
 def test_a_kill_storm_mails_nobody_twice_and_loses_nothing(processes: Processes, mails: Path) -> None:
     run = crowd(RECIPIENTS)
-    assert storm(processes, mails, KILLS) == KILLS
+    senders = Senders(processes, mails)
+    for _ in range(KILLS):
+        senders.kill_one()
     counts = wait_until_quiet(run, 300)
     seen = taken(mails)
     print("after the storm:", counts, "mails taken:", len(seen))
@@ -184,16 +189,12 @@ def test_a_kill_storm_mails_nobody_twice_and_loses_nothing(processes: Processes,
 
 def test_without_the_two_states_a_kill_storm_mails_people_twice(processes: Processes, mails: Path) -> None:
     """Positive control: a sender that calls an interrupted mail unsent, as many do, mails some people twice."""
-    run = crowd(RECIPIENTS)
-    senders = [processes.start("manage.py", "sender") for _ in range(SENDERS)]
-    for kills in range(3 * KILLS):
-        time.sleep(1)
-        victim = senders.pop(0)
-        processes.kill(victim)
-        requeued = Delivery.objects.filter(state="sending").update(state="planned", token=None, lease_until=None)
-        senders.append(processes.start("manage.py", "sender"))
-        print("kill", kills, "requeued", requeued, planning.counts(run))
-        if max(taken(mails).values(), default=0) > 1:
+    crowd(RECIPIENTS)
+    senders = Senders(processes, mails)
+    for _ in range(3 * KILLS):
+        senders.kill_one()
+        Delivery.objects.filter(state="sending").update(state="planned", token=None, lease_until=None)
+        if max(taken(mails).values()) > 1:
             return
     pytest.fail("the storm is too mild to prove anything")
 
