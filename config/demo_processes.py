@@ -19,15 +19,18 @@ PROCESSES = {
     "beat": "-m celery --app config beat --scheduler celery.beat:Scheduler --loglevel WARNING",
 }
 STOP_SECONDS = 8
-# Ends a child together with this process, should this one be killed. Linux only; elsewhere it does nothing.
+# Kills a child together with this process, should this one be killed: nobody would be left to insist on a slow end.
+# Linux only; elsewhere it does nothing.
 WITH_PARENT = """
 import os, sys
 try:
     import ctypes
-    ctypes.CDLL(None).prctl(1, 15)
+    ctypes.CDLL(None).prctl(1, 9)
 except (ImportError, AttributeError, OSError):
     pass
-os.execv(sys.argv[1], sys.argv[1:])
+if os.getppid() != int(sys.argv[1]):
+    sys.exit(1)  # it was killed before we asked to be told
+os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
@@ -53,7 +56,7 @@ class Child:
         return embedded.DATA / "log" / f"demo-{self.name}.log"
 
     def start(self) -> None:
-        command = [sys.executable, "-I", "-S", "-c", WITH_PARENT, sys.executable, *self.arguments]
+        command = [sys.executable, "-I", "-S", "-c", WITH_PARENT, str(os.getpid()), sys.executable, *self.arguments]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603
                 command, cwd=embedded.BASE_DIR, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True

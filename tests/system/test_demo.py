@@ -93,7 +93,7 @@ def test_a_killed_demo_leaves_no_process_and_starts_again(var):
     first = Demo(var)
     first.process.kill()
     first.process.wait()
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while left(var) and time.monotonic() < end:
         time.sleep(0.2)
     assert left(var) == []
