@@ -149,7 +149,7 @@ def test_a_confirmation_is_asked_for_with_202_and_a_state(post: Any, anna: Custo
     [
         (given(purpose="sweets"), "unknown_purpose", "purpose"),
         (given(purpose="survey"), "inactive_purpose", "purpose"),
-        (given(at=now() + timedelta(minutes=1)), "in_the_future", "occurred_at"),
+        (given(at=now() + timedelta(days=1)), "in_the_future", "occurred_at"),
         (given(at=AT.replace(tzinfo=None)), "needs_zone", "occurred_at"),
         (given(wording=...), "required", "wording"),
         (given(wording={"version": 9, "language": "de"}), "unknown_wording", "wording.version"),
