@@ -1,4 +1,4 @@
-"""The OpenAPI document tells the truth: every call it allows is answered as it says, and no call breaks the server."""
+"""The OpenAPI document names every URL of the API, and no call made up from it breaks the server."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -38,7 +38,7 @@ schema = schemathesis.pytest.from_fixture("api_schema")
 
 @schema.parametrize()
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
-def test_every_call_is_answered_as_documented(case: schemathesis.Case, plain_key: str) -> None:
+def test_no_documented_call_breaks_the_server(case: schemathesis.Case, plain_key: str) -> None:
     response = case.call(headers={"Authorization": f"Bearer {plain_key}"})
     assert response.status_code < 500, response.text
     case.validate_response(response, checks=[schemathesis.checks.not_a_server_error])
