@@ -7,11 +7,10 @@ from django.db import transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from crm import changed, emotions
-from crm.models import Customer, Event, Hold, Interaction, InteractionEmotion, User
+from crm import alerts, changed, emotions
+from crm.models import Customer, Interaction, InteractionEmotion, User
 
 MOST_EMOTIONS = 3
-ALERT_EMOTIONS = 2  # destroying ones on one contact (`docs/scoring.md`: alert)
 
 
 @transaction.atomic
@@ -31,7 +30,7 @@ def record_interaction(
 
     felt: up to three codes of `crm.emotions`, the strongest first; origin: who says so.
     rating: 0 to 10 as the customer gave it, or None. occurred_at: now, unless told.
-    Two destroying emotions are an alert: advertising to this customer rests until somebody lifts it.
+    Two destroying emotions are an alert: a task to get in touch, and advertising rests until it is done.
     Raises ValueError for more than three, doubled or unknown emotions.
     """
     if len(felt) > MOST_EMOTIONS or len(set(felt)) != len(felt) or not set(felt) <= set(emotions.BY_CODE):
@@ -51,23 +50,8 @@ def record_interaction(
         InteractionEmotion(interaction=contact, slot=slot, emotion=code, origin=origin)
         for slot, code in enumerate(felt, start=1)
     )
-    if sum(emotions.BY_CODE[code].sign < 0 for code in felt) >= ALERT_EMOTIONS:
-        raise_alert(customer, at)
+    alert = alerts.of_tags(felt)
+    if alert:
+        alerts.raise_alert(customer, alert, cause=f"interaction:{contact.pk}", origin=origin, at=at)
     changed.mark([customer.pk])
     return contact
-
-
-def raise_alert(customer: Customer, at: datetime) -> None:
-    """Let advertising rest until `settle_alert`; a second alert meanwhile changes nothing."""
-    if not Hold.objects.filter(customer=customer, reason=Hold.Reason.ALERT, lifted_at=None).exists():
-        Hold.objects.create(customer=customer, reason=Hold.Reason.ALERT)
-        Event.objects.create(kind="alert.raised", customer=customer, occurred_at=at)
-
-
-@transaction.atomic
-def settle_alert(hold: Hold) -> None:
-    """Somebody got in touch: the alert ends."""
-    Customer.objects.select_for_update().get(pk=hold.customer_id)
-    ended = Hold.objects.filter(pk=hold.pk, reason=Hold.Reason.ALERT, lifted_at=None).update(lifted_at=now())
-    if ended:
-        changed.mark([hold.customer_id])

@@ -1,11 +1,14 @@
 """Days are days in the shop's zone; instants are UTC."""
 
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from django.utils.timezone import now
 
 from crm.models import Shop
+
+SATURDAY = 5
+CLOSING = time(18)
 
 
 def shop_zone() -> ZoneInfo:
@@ -20,3 +23,15 @@ def today(zone: ZoneInfo | None = None) -> date:
 def day_of(at: datetime, zone: ZoneInfo) -> date:
     """The day on which an instant fell in `zone`."""
     return at.astimezone(zone).date()
+
+
+def next_working_day(day: date) -> date:
+    """The first day after `day` from Monday to Friday. Public holidays are not known."""
+    following = day + timedelta(days=1)
+    return following + timedelta(days=max(0, 7 - following.weekday())) if following.weekday() >= SATURDAY else following
+
+
+def within_one_working_day(at: datetime, zone: ZoneInfo | None = None) -> datetime:
+    """18:00 of the next working day in the shop's zone: by then somebody got in touch."""
+    zone = zone or shop_zone()
+    return datetime.combine(next_working_day(day_of(at, zone)), CLOSING, zone)

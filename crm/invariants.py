@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from crm import consent, plugins, returns
+from crm import consent, emotions, plugins, returns
 from crm.models import Customer
 
 SLICE = 10_000
@@ -154,6 +154,19 @@ FACTS: Sequence[Invariant] = (
         JOIN crm_consentevent e ON e.id = s.evidence_id WHERE e.person_key <> c.person_key""",
     ),
     Invariant("consent_state_follows_from_the_ledger", consent_out_of_step),
+    rows_of(
+        "advertising_rests_while_an_alert_is_open_and_no_longer",
+        """SELECT t.id FROM crm_task t LEFT JOIN crm_hold h ON h.task_id = t.id
+        WHERE t.kind = 'alert' AND (h.id IS NULL OR (h.lifted_at IS NULL) <> (t.state = 'open'))""",
+    ),
+    rows_of(
+        "two_destroying_emotions_on_a_contact_are_a_task",
+        """SELECT interaction_id FROM crm_interactionemotion WHERE emotion IN ({negative})
+        GROUP BY interaction_id HAVING count(*) >= 2 AND NOT EXISTS (
+          SELECT FROM crm_task t WHERE t.cause = 'interaction:' || interaction_id)""".format(
+            negative=", ".join(f"'{code}'" for code in emotions.NEGATIVE)
+        ),
+    ),
 )
 
 

@@ -14,7 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from crm import display, emotions
+from crm import alerts, display, emotions
 from crm.filters import purpose_label
 from crm.models import (
     AdvocacyAct,
@@ -29,6 +29,7 @@ from crm.models import (
     Return,
     ReturnLine,
     Shop,
+    Task,
 )
 from crm.plugins import Feeling, TimelineEntry
 
@@ -40,8 +41,10 @@ ITEMS: dict[str, str | Promise] = {
     "trust": _("trust"),
     "commitment": _("commitment"),
     "involvement": _("involvement"),
+    "price": _("price"),
     "repurchase_intent": _("would buy again"),
     "nps": _("would recommend"),
+    "ces": _("effort"),
     "disconfirmation": _("compared with what was expected"),
     "comparison": _("compared with other shops"),
 }
@@ -143,6 +146,21 @@ def _with_whom(contact: Interaction) -> str:
     return gettext("by %(who)s, %(touchpoint)s") % {"who": who, "touchpoint": touchpoint} if who else touchpoint
 
 
+def tasks_done(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
+    closed = Task.objects.filter(customer=customer, closed_at__lt=before).order_by("-closed_at", "-pk")
+    for task in closed.select_related("closed_by")[:limit]:
+        yield TimelineEntry(
+            at=task.closed_at,  # type: ignore[arg-type]  # a closed task has a time
+            kind="contact",
+            icon="circle-check",
+            title=gettext("Done: %(task)s") % {"task": task.get_kind_display()},
+            text=gettext("by %(who)s") % {"who": task.closed_by} if task.closed_by else "",
+            body=task.note,
+            notes=[str(task.get_outcome_display())],
+            tone="" if task.outcome == Task.Outcome.NOT_REACHED else "good",
+        )
+
+
 def complaints(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
     opened = Complaint.objects.filter(customer=customer, opened_at__lt=before).order_by("-opened_at", "-pk")
     for case in opened[:limit]:
@@ -187,7 +205,7 @@ def answers(customer: Customer, before: datetime, limit: int) -> Iterable[Timeli
 def _sheet(at: datetime, sheet: list[Answer]) -> TimelineEntry:
     estimate = sheet[0].origin == Answer.Origin.STAFF_ESTIMATE
     told = [
-        f"{ITEMS[answer.item]} {display.signed(answer.value) if answer.value < 0 else display.number(answer.value)}"
+        _told(answer)
         for answer in sorted(sheet, key=lambda one: list(ITEMS).index(one.item) if one.item in ITEMS else 99)
         if answer.item in ITEMS
     ]
@@ -204,7 +222,37 @@ def _sheet(at: datetime, sheet: list[Answer]) -> TimelineEntry:
         own_words=" ".join(answer.comment for answer in sheet if answer.comment),
         feelings=[Feeling(code, strength, estimate) for code, strength in strong[:3]],
         notes=[gettext("estimated by staff") if estimate else gettext("said by the customer")],
+        **_alarm(sheet),
     )
+
+
+def _told(answer: Answer) -> str:
+    """One answered item. As expected is neutral: it is neither praise nor blame."""
+    if answer.item == "disconfirmation":
+        return str(expectation(answer.value))
+    return f"{ITEMS[answer.item]} {display.signed(answer.value) if answer.value < 0 else display.number(answer.value)}"
+
+
+def expectation(value: Any) -> str | Promise:
+    """−3 to +3 in words."""
+    if value == 0:
+        return gettext("expectation met")
+    return gettext("expectation exceeded") if value > 0 else gettext("expectation missed")
+
+
+def _alarm(sheet: list[Answer]) -> dict[str, str]:
+    """What makes an entry of a sheet an alert, in the words of the strongest reason."""
+    felt = {one.item.removeprefix("nev_"): one.value for one in sheet if one.item.startswith("nev_")}
+    form = next((one.form for one in sheet if one.form), "")
+    alert = alerts.of_ratings(felt, form) if form else None
+    if alert is None:
+        return {}
+    if alert.felt:
+        code, rating = alert.felt[0]
+        words = {"emotion": emotions.BY_CODE[code].label, "rating": display.number(rating)}
+        return {"tone": "bad", "warning": gettext("Alert: “%(emotion)s” %(rating)s of 10") % words}
+    value = display.signed(alert.value, 1)
+    return {"tone": "bad", "warning": gettext("Alert: Net Emotional Value %(value)s") % {"value": value}}
 
 
 def advocacy(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
@@ -255,7 +303,7 @@ def participations(customer: Customer, before: datetime, limit: int) -> Iterable
 
 MOMENTS: dict[str, tuple[Moments, ...]] = {
     "purchase": (purchases, returns),
-    "contact": (interactions,),
+    "contact": (interactions, tasks_done),
     "voice": (complaints, solved_complaints, answers, advocacy),
     "consent": (consents,),
     "taking_part": (participations,),

@@ -13,6 +13,8 @@ NULL = r"\N"
 # Those of PostgreSQL's errors that another try cures: serialization failure and deadlock.
 PASSING = {"40001", "40P01"}
 TRIES = 6
+# Read by the driver at a time. With its usual 8 KB, it waits for Python's lock thousands of times where threads work.
+COPY_CHARACTERS = 1 << 20
 SYNC_LOCK = 0x73796E63  # "sync": the first half of the advisory lock, the source's id is the second
 
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
@@ -35,9 +37,9 @@ def escaped(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
-def copy(cursor: CursorWrapper, table: str, columns: str, lines: Iterable[str]) -> None:
-    """COPY lines of tab-separated, escaped fields, each with its line end, into `table`."""
-    cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN", StringIO("".join(lines)))
+def copy(cursor: CursorWrapper, table: str, columns: str, lines: Iterable[str], how: str = "") -> None:
+    """COPY lines of tab-separated, escaped fields, each with its line end, into `table`. how: COPY's options."""
+    cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN {how}", StringIO("".join(lines)), COPY_CHARACTERS)
 
 
 def rows(cursor: CursorWrapper, statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[tuple]:

@@ -25,6 +25,7 @@ from crm.models import (
     Participation,
     Purchase,
     Return,
+    Task,
 )
 from crm.moments import MOMENTS
 from crm.plugins import TimelineEntry
@@ -124,6 +125,7 @@ def _counts(customer: Customer) -> Iterable[tuple[str, int]]:
         _number("purchase", Purchase, Q(**of)),
         _number("purchase", Return, Q(**of)),
         _number("contact", Interaction, Q(**of)),
+        _number("contact", Task, Q(**of, closed_at__isnull=False)),
         _number("voice", Complaint, Q(**of)),
         _number("voice", Complaint, Q(**of, state=Complaint.State.CLOSED)),
         _number("voice", Answer, Q(**of), Count("response", distinct=True)),

@@ -13,6 +13,7 @@ from crm.views import (
     session,
     settings,
     settings_texts,
+    today,
     wordings,
 )
 from crm.views.public import confirmation, legal, objection, preferences, signup
@@ -25,7 +26,13 @@ urlpatterns = [
     path("customers/<int:pk>/consents/ask/", wordings.ask, name="ask_confirmation"),
     path("customers/<int:pk>/complaints/", records.open_complaint, name="open_complaint"),
     path("customers/<int:pk>/facts/", records.record_barriers, name="record_barriers"),
-    path("alerts/<int:pk>/settle/", records.settle_alert, name="settle_alert"),
+    path("customers/<int:pk>/calls/", today.promise_call, name="promise_call"),
+    path("customers/<int:pk>/congratulate/", today.congratulate, name="congratulate"),
+    path("today/", today.today, name="today"),
+    path("tasks/<int:pk>/finish/", today.finish_task, name="finish_task"),
+    path("tasks/<int:pk>/reopen/", today.reopen_task, name="reopen_task"),
+    path("tasks/<int:pk>/later/", today.put_off_task, name="put_off_task"),
+    path("tasks/<int:pk>/owner/", today.give_task, name="give_task"),
     path("complaints/<int:pk>/", records.complaint, name="complaint"),
     path("complaints/<int:pk>/change/", records.change_complaint, name="change_complaint"),
     path("complaints/<int:pk>/answer/", records.answer_complaint, name="answer_complaint"),

@@ -32,6 +32,7 @@ from crm.models.purchase import (
 from crm.models.service import Complaint
 from crm.models.source import ApiKey, ImportRun, Quarantine, Source
 from crm.models.staff import Shop, User
+from crm.models.task import Task
 from crm.models.voice import AdvocacyAct, Answer, BarrierFact, MotivatorEvidence
 
 __all__ = [
@@ -77,6 +78,7 @@ __all__ = [
     "Shop",
     "Source",
     "Suppression",
+    "Task",
     "Throttle",
     "User",
     "Wording",

@@ -60,6 +60,7 @@ class Hold(models.Model):
     customer = models.ForeignKey("crm.Customer", models.CASCADE, related_name="holds")
     reason = models.CharField(max_length=15, choices=Reason)
     complaint = models.OneToOneField("crm.Complaint", models.CASCADE, null=True, blank=True)
+    task = models.OneToOneField("crm.Task", models.CASCADE, null=True, blank=True)
     created_at = models.DateTimeField(db_default=models.functions.Now())
     until = models.DateTimeField(null=True, blank=True)
     lifted_at = models.DateTimeField(null=True, blank=True)

@@ -4,12 +4,14 @@ A day is a number from 0, the first day of the history; an instant is a number o
 """
 
 from bisect import bisect_right
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 DAYS = 3 * 365 + 1
 SUNDAY = 6
 MINUTE, DAY = 60, 86400
+EPOCH = date(1970, 1, 1).toordinal()
 
 
 class Clock:
@@ -54,4 +56,15 @@ def _season(day: date) -> float:
 
 def text(instant: int) -> str:
     """An instant as PostgreSQL reads it."""
-    return datetime.fromtimestamp(instant, UTC).isoformat(" ")
+    day, second = divmod(instant, DAY)
+    return f"{_utc_day(day)} {_time_of_day(second)}+00:00"
+
+
+@lru_cache(maxsize=4 * DAYS)
+def _utc_day(day: int) -> str:
+    return date.fromordinal(EPOCH + day).isoformat()
+
+
+@lru_cache(maxsize=DAY)
+def _time_of_day(second: int) -> str:
+    return f"{second // 3600:02d}:{second // MINUTE % 60:02d}:{second % MINUTE:02d}"

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from random import Random
 
 from crm.seeding import catalogue, habits
@@ -15,9 +15,11 @@ SHOPS = ("Laden Göttingen", "Laden Göttingen", "Laden Göttingen", "Laden Kass
 # Chance of each category in the basket, as a running sum, by month: presents and courses before Christmas.
 USUAL = (0.52, 0.77, 0.79, 0.9, 0.93, 1.0)
 ADVENT = (0.38, 0.55, 0.58, 0.67, 0.72, 1.0)
+SHELVES = tuple(catalogue.BY_CATEGORY[name] for name in catalogue.CATEGORIES)
+MOST = tuple(article.most for article in catalogue.ARTICLES)
 
 
-@dataclass
+@dataclass(slots=True)
 class Line:
     """One position of a basket; money in cents."""
 
@@ -27,7 +29,7 @@ class Line:
     year: int
 
 
-@dataclass
+@dataclass(slots=True)
 class Bought:
     """A stored purchase as the rest of the story needs it."""
 
@@ -60,6 +62,7 @@ def shop_for(rng: Random, world: World, person: Person, days: list[int], rows: R
 
 def _basket(rng: Random, person: Person, day: int, world: World, favourites: list[int]) -> list[Line]:
     year = day // 365 if day < DAYS - 1 else 2
+    packs = 4 if person.company else 1
     many = 2 + int(rng.random() * 3) if person.company else 1 + int(rng.random() * rng.random() * 5.2)
     chances = ADVENT if world.clock.season[day] > 1.5 else USUAL
     chosen: dict[int, Line] = {}
@@ -67,9 +70,8 @@ def _basket(rng: Random, person: Person, day: int, world: World, favourites: lis
         if rng.random() < 0.45:
             article = favourites[rng.random() < 0.35]
         else:
-            article = pick(rng, catalogue.BY_CATEGORY[catalogue.CATEGORIES[bisect_left(chances, rng.random())]])
-        most = catalogue.ARTICLES[article].most * (4 if person.company else 1)
-        quantity = 1 + int(rng.random() * rng.random() * most)
+            article = pick(rng, SHELVES[bisect_left(chances, rng.random())])
+        quantity = 1 + int(rng.random() * rng.random() * (MOST[article] * packs))
         chosen[article] = Line(article, quantity, price(article, year), year)
     return list(chosen.values())
 
@@ -92,9 +94,8 @@ def store(rng: Random, world: World, customer: int | None, source: str, at: int,
     """Write one purchase with its lines. What was brought back is left to `returns`."""
     purchase = world.next_id["crm_purchase"]()
     external_id = f"{'L' if source == TILL else 'B'}-{world.number('purchase')}"
-    gross = sum(line.quantity * line.cents for line in lines)
-    money = f"{gross // 100}.{gross % 100:02d}"
-    groups = sorted({world.categories[catalogue.ARTICLES[line.article].category] for line in lines if line.cents})
+    money = decimal(sum([line.quantity * line.cents for line in lines]))
+    groups = sorted({world.groups[line.article] for line in lines if line.cents})
     place = pick(rng, SHOPS) if source == TILL else "Webshop"
     stamp = text(at)
     rows.lines["crm_purchase"].append(
@@ -110,11 +111,18 @@ def store(rng: Random, world: World, customer: int | None, source: str, at: int,
 
 def _goods(line: Line, quantity: int, world: World) -> str:
     """product, description, quantity, unit price and value of a position, as COPY reads them."""
-    value = quantity * line.cents
-    return (
-        f"{world.products[line.article]}\t{catalogue.ARTICLES[line.article].name}\t{quantity}\t"
-        f"{line.cents // 100}.{line.cents % 100:02d}\t{value // 100}.{value % 100:02d}"
-    )
+    known = world.goods.get((line.article, quantity, line.cents))
+    if known is None:
+        known = world.goods[line.article, quantity, line.cents] = (
+            f"{world.products[line.article]}\t{catalogue.ARTICLES[line.article].name}\t{quantity}\t"
+            f"{decimal(line.cents)}\t{decimal(quantity * line.cents)}"
+        )
+    return known
+
+
+@lru_cache(maxsize=50_000)
+def decimal(cents: int) -> str:
+    return f"{cents // 100}.{cents % 100:02d}"
 
 
 def bring_back(rng: Random, world: World, person: Person, bought: list[Bought], rows: Rows) -> None:
@@ -147,7 +155,7 @@ def give_back(world: World, customer: int | None, purchase: Bought, reference: s
     known = purchase.id if reference == purchase.external_id and held != "unknown_purchase" else None
     rows.add(
         "crm_return", parent, world.sources[purchase.source], f"R-{world.number('return')}", reference, known, customer,
-        text(when), world.clock.day_text(when), held, world.currency, f"{value // 100}.{value % 100:02d}",
+        text(when), world.clock.day_text(when), held, world.currency, decimal(value),
         text(when), text(when + 5 * MINUTE),
     )  # fmt: skip
     for position, (line, quantity) in enumerate(goods, start=1):

@@ -1,24 +1,27 @@
 """The whole story: customers chunk by chunk, each chunk made up from the seed and its own number."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
 
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.utils.timezone import now
 
 from crm import returns
-from crm.models import Customer, Purchase
-from crm.seeding import allowing, cases, feelings, habits, people, shopping, today, world
+from crm.models import Customer, Purchase, Return
+from crm.seeding import allowing, cases, feelings, habits, loading, people, shopping, today, world
 from crm.seeding.people import Person
 from crm.seeding.shopping import Bought
 from crm.seeding.world import World
 from crm.seeding.writing import COLUMNS, Rows
 
 CHUNK = 5_000
+BULK_FROM = 10_000  # customers from which on indexes and keys are built when all rows are in
+RETURNS_AT_ONCE = 20_000
 TWINS = 0.025
 WALK_INS = 0.25  # purchases without a customer, for each customer
 
@@ -29,18 +32,20 @@ class NotEmpty(Exception):
 
 @dataclass
 class Told:
-    """What has been stored so far: rows by table, customers, seconds."""
+    """What has been stored so far: rows by table, customers, seconds; and what is done once all rows are in."""
 
     customers: int = 0
     rows: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    finishing: str = ""
 
 
 def tell(customers: int, seed: int, until: date, report: Callable[[Told], None] = lambda told: None) -> Told:
     """Store `customers` invented customers with three years of history that end the day before `until`.
 
-    The same seed, number and day give the same history. Each chunk is one transaction; memory does not grow with
-    the number. `report` is called after every chunk. Raises NotEmpty if there are customers or purchases already.
+    The same seed, number and day give the same history. A small shop is stored chunk by chunk, each in a transaction;
+    a large one in a single transaction, indexes last, where this role may. Memory does not grow with the number.
+    `report` is called after every chunk and step. Raises NotEmpty if there are customers or purchases already.
     """
     if Customer.objects.exists() or Purchase.objects.exists():
         raise NotEmpty
@@ -50,14 +55,41 @@ def tell(customers: int, seed: int, until: date, report: Callable[[Told], None] 
         shop_window = timedelta(hours=world.Shop.current().event_window_hours)
         place.live_after = int((now() - shop_window).timestamp())
         today.refuse_some(place)
-    for chunk in _chunks(place, customers, seed):
-        _store(chunk, told)
-        told.seconds = time.monotonic() - started
+
+    def tell_on(finishing: str = "") -> None:
+        told.finishing, told.seconds = finishing, time.monotonic() - started
         report(told)
+
+    chunks = _chunks(place, customers, seed)
     with connection.cursor() as cursor:
+        if customers >= BULK_FROM and loading.owned(cursor, COLUMNS):
+            _load(cursor, chunks, told, tell_on)
+        else:
+            for chunk in chunks:
+                _store(chunk, told)
+                tell_on()
         # Without it the planner takes a full table for an empty one. A role that does not own it is passed over.
-        cursor.execute(f"ANALYZE {', '.join(COLUMNS)}")
+        cursor.execute(f"{'' if connection.in_atomic_block else 'VACUUM '}ANALYZE {', '.join(COLUMNS)}")
+    told.seconds = time.monotonic() - started
     return told
+
+
+@transaction.atomic
+def _load(cursor: CursorWrapper, chunks: Iterable["Chunk"], told: Told, tell_on: Callable[..., None]) -> None:
+    """Store all chunks in one transaction, then index, allocate the returns, and check the foreign keys."""
+    tables = loading.bare(cursor, COLUMNS)
+    for chunk in chunks:
+        _count(told, chunk, chunk.rows.copy(cursor, tables.frozen))
+        tell_on()
+    tables.index(cursor, tell_on)
+    tell_on("returns")
+    cursor.execute(f"ANALYZE {', '.join(COLUMNS)}; {returns.STAGING}")
+    everything = sorted(Return.objects.values_list("pk", flat=True))
+    for at in range(0, len(everything), RETURNS_AT_ONCE):
+        part = everything[at : at + RETURNS_AT_ONCE]
+        cursor.execute("DELETE FROM st_allocation")
+        returns.reallocate(cursor, created=(), updated=(), returns=part, customers=())
+    tables.connect(cursor, tell_on)
 
 
 def _chunks(place: World, customers: int, seed: int) -> Iterator["Chunk"]:
@@ -79,10 +111,15 @@ def _chunks(place: World, customers: int, seed: int) -> Iterator["Chunk"]:
 
 def _store(chunk: "Chunk", told: Told) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
-        for table, count in chunk.rows.copy(cursor).items():
-            told.rows[table] = told.rows.get(table, 0) + count
+        stored = chunk.rows.copy(cursor)
         cursor.execute(returns.STAGING)
         returns.reallocate(cursor, created=(), updated=(), returns=chunk.rows.returns, customers=())
+    _count(told, chunk, stored)
+
+
+def _count(told: Told, chunk: "Chunk", stored: dict[str, int]) -> None:
+    for table, count in stored.items():
+        told.rows[table] = told.rows.get(table, 0) + count
     told.customers += chunk.customers
 
 

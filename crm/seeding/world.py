@@ -41,9 +41,11 @@ class World:
     staff: list[int]
     categories: dict[str, int]
     products: list[int]
+    groups: list[int]  # the category of each product
     wordings: dict[str, int]
     next_id: dict[str, Callable[[], int]]
     live_after: int | None = None  # a purchase after this instant counts as live
+    goods: dict[tuple[int, int, int], str] = field(default_factory=dict)  # positions already written, by what they hold
     # Purchases and returns are numbered in the order in which they are made up.
     numbers: dict[str, int] = field(default_factory=lambda: {"purchase": 100_000, "return": 5_000})
 
@@ -67,6 +69,7 @@ def build(until: date) -> World:
         staff=[_employee(*names) for names in words.STAFF],
         categories=categories,
         products=_products(sources[WEB], categories),
+        groups=[categories[item.category] for item in catalogue.ARTICLES],
         wordings=_wordings(),
         next_id={table: writing.ids(table) for table in WITH_IDS},
     )

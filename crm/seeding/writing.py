@@ -1,6 +1,6 @@
 """Rows on their way into the database: ids from the sequences, lines for COPY."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from django.db import connection
@@ -51,23 +51,26 @@ class Rows:
     def add(self, table: str, *values: Any) -> None:
         self.lines[table].append("\t".join(map(_field, values)) + "\n")
 
-    def copy(self, cursor: CursorWrapper) -> dict[str, int]:
-        """Write all rows; returns how many by table. Foreign keys are checked at the end of the transaction."""
+    def copy(self, cursor: CursorWrapper, frozen: Collection[str] = ()) -> dict[str, int]:
+        """Write all rows; returns how many by table. Foreign keys are checked at the end of the transaction.
+
+        frozen: tables truncated in this transaction, where rows can be stored as if they had been there for long.
+        """
         for address_hash, since in self.silenced.items():
             self.add("crm_suppression", address_hash, "objected", since)
         for table, lines in self.lines.items():
-            sql.copy(cursor, table, ", ".join(COLUMNS[table].split()), lines)
+            how = "WITH (FREEZE)" if table in frozen else ""
+            sql.copy(cursor, table, ", ".join(COLUMNS[table].split()), lines, how)
         return {table: len(lines) for table, lines in self.lines.items()}
 
 
 def _field(value: Any) -> str:
-    if value is None:
-        return sql.NULL
-    if type(value) is str:
+    kind = type(value)
+    if kind is str:
         return value if value.isprintable() and "\\" not in value else sql.escaped(value)
-    if type(value) is bool:
+    if kind is bool:
         return "t" if value else "f"
-    return str(value)
+    return sql.NULL if value is None else str(value)
 
 
 def ids(table: str) -> Callable[[], int]:

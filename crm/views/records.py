@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from crm import changed, complaints, contacts, plugins
 from crm.access import requires
 from crm.forms_records import AnswerForm, BarrierForm, CaseForm, CloseForm, ComplaintForm, ContactForm
-from crm.models import BarrierFact, Complaint, Hold
+from crm.models import BarrierFact, Complaint
 from crm.views.profile import living, profile
 
 UNPROCESSABLE = 422
@@ -77,15 +77,6 @@ def record_barriers(request: HttpRequest, pk: int) -> HttpResponse:
     changed.mark([customer.pk])
     messages.success(request, _("Recorded. The scores follow within a minute."))
     return redirect("customer", pk=pk)
-
-
-@requires("customers.edit")
-@require_POST
-def settle_alert(request: HttpRequest, pk: int) -> HttpResponse:
-    hold = get_object_or_404(Hold, pk=pk, reason=Hold.Reason.ALERT)
-    contacts.settle_alert(hold)
-    messages.success(request, _("The alert is settled. Advertising may go to this customer again."))
-    return redirect("customer", pk=hold.customer_id)
 
 
 @requires("customers.view")

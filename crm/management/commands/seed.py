@@ -51,7 +51,10 @@ class Command(BaseCommand):
         self.stdout.write("Next: “manage.py score” judges them; until then no stage is shown.")
 
     def show(self, told: Told) -> None:
-        """Progress: a bar on a terminal, else a line every tenth."""
+        """Progress: a bar on a terminal, else a line every tenth; then a line for each step after the rows."""
+        if told.finishing:
+            self.stdout.write(f"{told.seconds:.0f} s: {told.finishing}")
+            return
         share = told.customers / self.wanted
         rate = told.customers / max(told.seconds, 0.001)
         left = (

@@ -1,0 +1,75 @@
+"""A very bad experience becomes a task for one of the staff, and advertising rests until it is done.
+
+An alert is any destroying emotion of 7 or more, a Net Emotional Value of −2 or less on one answered sheet, or two
+destroying emotions on one contact. It looks at the single answer, never at a mean: one very bad answer is enough.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import IntegrityError, transaction
+from django.utils.timezone import now
+
+from crm import changed, emotions
+from crm.days import within_one_working_day
+from crm.models import Customer, Event, Hold, Task
+
+LEAST_RATING = 7
+LEAST_TAGS = 2
+WORST_VALUE = Decimal(-2)
+
+
+@dataclass(frozen=True)
+class Alert:
+    """Why: the destroying emotions with their strength (None for a tag), strongest first, and the value if it is low."""
+
+    felt: tuple[tuple[str, Decimal | None], ...] = ()
+    value: Decimal | None = None
+
+    def detail(self, origin: str) -> dict[str, object]:
+        """What `Task.detail` keeps."""
+        felt = [[code, None if rating is None else float(rating)] for code, rating in self.felt]
+        return {"felt": felt, "nev": None if self.value is None else float(self.value), "origin": origin}
+
+
+def of_tags(felt: Collection[str]) -> Alert | None:
+    """The alert that a contact's tags make, or None."""
+    destroying = tuple((code, None) for code in felt if emotions.BY_CODE[code].sign < 0)
+    return Alert(destroying) if len(destroying) >= LEAST_TAGS else None
+
+
+def of_ratings(ratings: Mapping[str, Decimal], form: str) -> Alert | None:
+    """The alert that one answered sheet makes, or None. ratings: emotion → 0 to 10."""
+    strong = sorted(
+        ((code, ratings[code]) for code in emotions.NEGATIVE if ratings.get(code, 0) >= LEAST_RATING),
+        key=lambda one: (-one[1], one[0]),
+    )
+    value = emotions.survey_value(ratings, form)
+    low = value if value is not None and value <= WORST_VALUE else None
+    return Alert(tuple(strong), low) if strong or low is not None else None
+
+
+def raise_alert(customer: Customer, alert: Alert, *, cause: str, origin: str, at: datetime) -> Task:
+    """Make the task of a cause and its hold, in the caller's transaction; a cause that has one keeps it.
+
+    The caller has locked the customer's row, as the mail gate does, so no mail passes once this is committed.
+    """
+    try:
+        with transaction.atomic():
+            task = Task.objects.create(
+                customer=customer,
+                kind=Task.Kind.ALERT,
+                cause=cause,
+                detail=alert.detail(origin),
+                due_at=within_one_working_day(now()),
+                owner_id=customer.assigned_to_id,
+            )
+    except IntegrityError:
+        return Task.objects.get(cause=cause)
+    Hold.objects.create(customer=customer, reason=Hold.Reason.ALERT, task=task)
+    Event.objects.create(kind="alert.raised", customer=customer, detail={"task": task.pk}, occurred_at=at)
+    changed.mark([customer.pk])
+    return task
+

@@ -1,0 +1,50 @@
+"""Names of things that the merchant may choose: an upper app keeps them, every page and answer uses them.
+
+`named("stage", "regular", _("Regular customer"))` is a lazy text: the merchant's own word in the reader's language, else
+the product's. Own words are looked up at most once a request, and only by requests that need one; outside of requests
+(migrations, commands) the product's words stand.
+"""
+
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from functools import cached_property
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.functional import Promise, lazy
+from django.utils.translation import get_language
+
+from crm import plugins
+
+
+class Chosen:
+    """The merchant's own words of one request: {"stage.regular": {"de": …, "en": …}}."""
+
+    @cached_property
+    def words(self) -> Mapping[str, Mapping[str, str]]:
+        return {name: texts for plugin in plugins.registered() for name, texts in plugin.labels().items()}
+
+
+_chosen: ContextVar[Chosen | None] = ContextVar("chosen_labels", default=None)
+
+
+def _word(kind: str, code: str, preset: str | Promise) -> str:
+    chosen = _chosen.get()
+    own = chosen.words.get(f"{kind}.{code}", {}) if chosen else {}
+    return own.get((get_language() or "en")[:2]) or str(preset)
+
+
+named: Callable[[str, str, str | Promise], Promise] = lazy(_word, str)
+
+
+class OwnWords:
+    """Middleware: what this request calls things by."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        token = _chosen.set(Chosen())
+        try:
+            return self.get_response(request)
+        finally:
+            _chosen.reset(token)
