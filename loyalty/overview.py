@@ -1,7 +1,7 @@
 """The whole shop in one look: how many customers stand where. A fixed number of set queries, whatever the size."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -12,7 +12,8 @@ from django.db.models import Case, Count, F, Max, Min, Q, QuerySet, Sum, Value, 
 from django.db.models.functions import Coalesce
 
 from crm.models import Customer, Purchase, Return
-from loyalty import rules, scoring
+from loyalty import figures, rules, scoring
+from loyalty.figures import Shown
 from loyalty.models import Assessment, Calibration
 from loyalty.stages import STAGES
 from loyalty.status import status_expression
@@ -92,31 +93,62 @@ class Overview:
 
 
 def overview() -> Overview:
-    """The figures now: seven queries."""
+    """The figures, computed now: six queries."""
+    return overview_of(figures_now())
+
+
+def shown_overview() -> tuple[Overview | None, Shown]:
+    """The figures as a page shows them, None while they were never computed, and how old they are."""
+    shown = figures.show("overview")
+    return (None if shown.value is None else overview_of(shown.value)), shown
+
+
+def overview_of(found: Mapping[str, Any]) -> Overview:
+    """From what the figure `overview` holds."""
     calibration = Calibration.objects.filter(pk=1).first()
+    at = found["judged_at"]
+    judged_at = datetime.fromisoformat(at) if isinstance(at, str) else at
+    day = found["day"]
+    return Overview(
+        day=date.fromisoformat(day) if isinstance(day, str) else day,
+        pinned=bool(calibration and calibration.pinned_on),
+        customers=found["customers"],
+        unjudged=found["unjudged"],
+        stages=Counter(found["stages"]),
+        statuses=Counter(found["statuses"]),
+        bonds=Counter(found["bonds"]),
+        repurchase=Share(found["repeaters"], found["buyers"]),
+        held_unknown=found["held_unknown"],
+        revenue=Decimal(found["revenue"]),
+        revenue_anonymous=Decimal(found["revenue_anonymous"]),
+        judged_at=max(filter(None, (judged_at, calibration.computed_at if calibration else None)), default=None),
+        calibration=calibration,
+        rule_versions=tuple(found["rule_versions"]) if found["rule_versions"] else None,
+    )
+
+
+@figures.figure("overview")
+def figures_now() -> dict[str, Any]:
     day = scoring.shown_day()
     rows = list(_groups(day, rules.current().lock_in_high))
     revenue, anonymous = _revenue(day)
     versions = Assessment.objects.aggregate(low=Min("rules_version"), high=Max("rules_version"), at=Max("judged_at"))
     judged = [row for row in rows if row["stage"] is not None]
-    return Overview(
-        day=day,
-        pinned=bool(calibration and calibration.pinned_on),
-        customers=_sum(rows),
-        unjudged=_sum(row for row in rows if row["stage"] is None),
-        stages=_count(judged, "stage"),
-        statuses=_count((row for row in judged if row["status"]), "status"),
-        bonds=_count((row for row in judged if row["bought"]), "bond_type"),
-        repurchase=Share(
-            _sum(row for row in judged if row["bought"] == 2), _sum(row for row in judged if row["bought"])
-        ),
-        held_unknown=_sum(row for row in judged if row["held"] and not row["bond_type"]),
-        revenue=revenue,
-        revenue_anonymous=anonymous,
-        judged_at=max(filter(None, (versions["at"], calibration.computed_at if calibration else None)), default=None),
-        calibration=calibration,
-        rule_versions=(versions["low"], versions["high"]) if versions["low"] is not None else None,
-    )
+    return {
+        "day": day,
+        "customers": _sum(rows),
+        "unjudged": _sum(row for row in rows if row["stage"] is None),
+        "stages": _count(judged, "stage"),
+        "statuses": _count((row for row in judged if row["status"]), "status"),
+        "bonds": _count((row for row in judged if row["bought"]), "bond_type"),
+        "repeaters": _sum(row for row in judged if row["bought"] == 2),
+        "buyers": _sum(row for row in judged if row["bought"]),
+        "held_unknown": _sum(row for row in judged if row["held"] and not row["bond_type"]),
+        "revenue": revenue,
+        "revenue_anonymous": anonymous,
+        "judged_at": versions["at"],
+        "rule_versions": (versions["low"], versions["high"]) if versions["low"] is not None else None,
+    }
 
 
 def _groups(day: date, lock_in_high: float) -> Iterable[Any]:

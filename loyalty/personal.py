@@ -17,8 +17,7 @@ TABLES = (
         {
             Data.JUDGEMENT: "raw_stage stage stage_since failing_since expected_interval reactivated_until active_until"
             " overdue_until at_risk_until contract_until attitude relative_attitude attitude_compared evidence"
-            " contractual technical monetary_loss procedural situational lost_benefits social points lock_in bond"
-            " voluntary_share bond_type loyalty_type",
+            " scores points lock_in bond voluntary_share bond_type loyalty_type",
             Data.BEHAVIOUR: "orders last_order_on base_cycle base_kind",
             Data.TECHNICAL: "rules_version judged_on judged_at",
         },
@@ -77,7 +76,29 @@ TABLES = (
             ("inputs", gettext_lazy("Decided by")),
         ),
     ),
-    Table("loyalty.RuleSet", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "version values created_at"}),
+    Table(
+        "loyalty.Standing",
+        Fate.DELETE,
+        {Data.JUDGEMENT: "stages statuses bonds"},
+        gettext_lazy("Stage, status and bond at past month ends"),
+        person="customer",
+        shown=(
+            ("stages", gettext_lazy("Stages")),
+            ("statuses", gettext_lazy("Statuses")),
+            ("bonds", gettext_lazy("Bonds")),
+        ),
+    ),
+    Table(
+        "loyalty.MonthEnd",
+        Fate.NOT_OF_CUSTOMERS,
+        {Data.NONE: "month place customers counts scores purchases layout days rules_version judged_at"},
+    ),
+    Table(
+        "loyalty.StoredFigure",
+        Fate.NOT_OF_CUSTOMERS,
+        {Data.NONE: "name parameters value as_of computed_at rules_version took_ms wanted_at asked_at"},
+    ),
+    Table("loyalty.RuleSet", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "version values created_at note"}),
     Table(
         "loyalty.Calibration",
         Fate.NOT_OF_CUSTOMERS,

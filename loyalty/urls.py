@@ -1,5 +1,8 @@
 from django.urls import path
 
-from loyalty import views
+from loyalty.views import overview
 
-urlpatterns = [path("insights/", views.insights, name="insights")]
+urlpatterns = [
+    path("insights/", overview.insights, name="insights"),
+    path("insights/refresh/", overview.refresh, name="insights_refresh"),
+]

@@ -279,7 +279,7 @@ def test_who_is_not_judged_yet_is_counted_as_such(support):
 
 @translation.override("en")
 def test_a_title_speaks_of_most_only_if_the_interval_does():
-    from loyalty.views import bond_title
+    from loyalty.views.overview import bond_title
 
     class Figures:
         def __init__(self, part, whole):

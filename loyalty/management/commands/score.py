@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from crm.days import today
-from loyalty import scoring, stages
+from loyalty import figures, scoring, stages
 from loyalty.status import Status
 
 
@@ -36,6 +36,10 @@ class Command(BaseCommand):
             outcome = scoring.score_all()
             standing = scoring.standing_of(outcome.day)
         self.report(outcome, standing, time.monotonic() - started)
+        if store or not as_of:
+            started = time.monotonic()
+            count = figures.refresh_all()
+            self.stdout.write(f"{count} figures of the insights pages computed in {time.monotonic() - started:.1f} s")
 
     def report(self, outcome: scoring.Outcome, standing: list[tuple[str, str, int]], seconds: float) -> None:
         by_stage: Counter[str] = Counter()

@@ -3,22 +3,23 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.urls import reverse
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.utils.functional import Promise
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
 from crm.access import requires
 from crm.display import number, percent
-from loyalty import badges
+from loyalty import badges, figures
 from loyalty.badges import Badge
+from loyalty.insights import listed
 from loyalty.models import Calibration
-from loyalty.overview import Overview, Share, overview
+from loyalty.overview import Overview, Share, shown_overview
 from loyalty.stages import STAGES
 from loyalty.status import Status
 
@@ -43,30 +44,26 @@ class Group:
 @requires("insights.view")
 @require_GET
 def insights(request: HttpRequest) -> HttpResponse:
-    found = overview()
-    return render(
-        request,
-        "loyalty/insights.html",
-        {
-            "figures": found,
-            "stages": stage_groups(found),
-            "statuses": groups(found.statuses, badges.STATUSES, "status", found.buyers),
-            "bonds": groups(found.bonds, badges.BONDS, "bond", found.bonds_known),
-            "unknown_bonds": found.bonds[""],
-            "titles": {"stages": stage_title(found), "statuses": status_title(found), "bonds": bond_title(found)},
-            "as_of": as_of(found),
-            "meaning": status_meaning(found.calibration),
-            "alarm_url": listed(bond="captive"),
-            "held_url": listed(bond="held"),
-            "unknown_url": listed(bond="unknown"),
-            "unjudged_url": listed(stage="none"),
-        },
-    )
+    found, shown = shown_overview()
+    context = {"tab": "overview", "shown": shown, "figures": found}
+    return render(request, "loyalty/insights.html", context if found is None else context | described(found))
 
 
-def listed(**filters: str) -> str:
-    """The customer list, narrowed to those who make up a number."""
-    return f"{reverse('customers')}?{urlencode(filters)}"
+def described(found: Overview) -> dict[str, Any]:
+    """What the page says about the figures."""
+    return {
+        "stages": stage_groups(found),
+        "statuses": groups(found.statuses, badges.STATUSES, "status", found.buyers),
+        "bonds": groups(found.bonds, badges.BONDS, "bond", found.bonds_known),
+        "unknown_bonds": found.bonds[""],
+        "titles": {"stages": stage_title(found), "statuses": status_title(found), "bonds": bond_title(found)},
+        "as_of": as_of(found),
+        "meaning": status_meaning(found.calibration),
+        "alarm_url": listed(bond="captive"),
+        "held_url": listed(bond="held"),
+        "unknown_url": listed(bond="unknown"),
+        "unjudged_url": listed(stage="none"),
+    }
 
 
 def stage_groups(found: Overview) -> list[Group]:
@@ -150,3 +147,17 @@ def as_of(found: Overview) -> Iterable[str]:
     if lowest == highest:
         return [_("rules version %(version)s") % {"version": highest}]
     return [_("rules versions %(lowest)s to %(highest)s") % {"lowest": lowest, "highest": highest}]
+
+
+@requires("insights.view")
+@require_POST
+def refresh(request: HttpRequest) -> HttpResponse:
+    """Ask for a fresh figure and go back to the page that showed it."""
+    try:
+        figures.want(request.POST.get("name", ""), **figures.parameters_of(request.POST.get("parameters", "")[:200]))
+    except KeyError:
+        raise Http404("there is no such figure") from None
+    messages.info(request, _("The figure is being computed anew; load the page again in a minute."))
+    back = request.POST.get("next", "")
+    safe = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
+    return redirect(back if safe else "insights")
