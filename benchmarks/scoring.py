@@ -73,7 +73,7 @@ def measure(rounds: int) -> None:
             cursor.execute("RESET enable_seqscan; RESET enable_bitmapscan")
 
     def only_metrics() -> None:
-        run, in_force = scoring._present_run(), rules.current()
+        run, in_force = scoring.present_run(), rules.current()
         with transaction.atomic(), connection.cursor() as cursor:
             scoring._refresh(cursor, run, in_force)
 

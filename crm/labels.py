@@ -13,14 +13,14 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import Promise, lazy
 from django.utils.translation import get_language
 
-from crm import plugins
-
 
 class Chosen:
     """The merchant's own words of one request: {"stage.regular": {"de": …, "en": …}}."""
 
     @cached_property
     def words(self) -> Mapping[str, Mapping[str, str]]:
+        from crm import plugins  # it imports the models, whose choices are named here
+
         return {name: texts for plugin in plugins.registered() for name, texts in plugin.labels().items()}
 
 

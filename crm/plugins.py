@@ -4,9 +4,9 @@ An upper app registers one `Plugin` in its `AppConfig.ready`. Every hook has a d
 pages and its sync work with no upper app installed. Hooks that write run in crm's own transaction.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import django_filters
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from crm.privacy.registry import Table
     from crm.privacy.retention import Rule
     from crm.privacy.sections import Section
+    from crm.worklist import Entry
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,18 @@ class Plugin:
     def barrier_signals(self) -> Sequence[BarrierSignal]:
         """Facts that staff may record on the profile, in the order of the form."""
         return ()
+
+    def labels(self) -> Mapping[str, Mapping[str, str]]:
+        """What the merchant calls things, by `kind.code` and language (`crm.labels.named`). One query at most."""
+        return {}
+
+    def worklist(self, user: User, limit: int) -> "Iterable[Entry]":
+        """What else waits for the staff today: up to `limit` rows of a group of `crm.worklist.GROUPS`."""
+        return ()
+
+    def greetings(self, day: date, customer_ids: Sequence[int]) -> Mapping[int, datetime]:
+        """To whom of these a birthday mail of that day goes or went, and when."""
+        return {}
 
     def invariants(self) -> "Iterable[Invariant]":
         """Rules over the app's own tables that `manage.py verify_invariants` shall prove."""

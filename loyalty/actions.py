@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from loyalty.stages import every_condition
+
 
 @dataclass(frozen=True)
 class Action:
@@ -27,25 +29,12 @@ ACTIONS = (
 )
 BY_CODE = {action.code: action for action in ACTIONS}
 
-# Which action mends a condition that is missing, most urgent first.
-REMEDIES = {
-    "no_severe_complaint": "solve_complaint",
-    "not_lapsed": "win_back",
-    "alive": "win_back",
-    "attitude_high": "ask_what_is_missing",
-    "one_order": "invite",
-    "two_orders": "say_thanks",
-    "enough_orders": "say_thanks",
-    "recent_orders": "say_thanks",
-    "advocacy": "invite_to_speak",
-}
-
 
 def suggested(missing: list[str], unknown: list[str], bond_type: str) -> Action | None:
     """The one action for the conditions that are missing or unknown; whoever is captive is never asked to recommend."""
     if bond_type == "captive":
         return BY_CODE["solve_complaint" if "no_severe_complaint" in missing else "ease_leaving"]
-    for condition, code in REMEDIES.items():
-        if condition in missing:
-            return BY_CODE[code]
-    return BY_CODE["ask_opinion"] if "attitude_high" in unknown else None
+    for condition in every_condition():
+        if condition.code in missing and condition.remedy:
+            return BY_CODE[condition.remedy]
+    return BY_CODE["ask_opinion"] if unknown else None

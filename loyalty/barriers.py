@@ -2,8 +2,8 @@
 
 A signal gives up to `points`: its SQL `share` of them, 0 to 1 (clipped), over a customer's metrics `m`. In it `{v}` is
 the value staff recorded, `{recorded_on}` the day of that, `{average}` the customer's mean order, `{day}` the day of the
-judgement. A barrier is the sum of its known signals, at most 100, and unknown while all of them are.
-Adding a barrier or a signal is one entry here.
+judgement, `%(name)s` a value of `loyalty.rules`. A barrier is the sum of its known signals, at most 100, and unknown
+while all of them are. Adding a barrier or a signal is one entry here: form, points, rules page and reasons follow.
 """
 
 import zlib
@@ -56,22 +56,23 @@ class Signal:
 class Barrier:
     """sign: −1 for what keeps a customer who would rather go (lock-in), +1 for what makes them want to stay.
 
-    weight: share with which a lock-in barrier counts; None for the others.
+    weight: of a lock-in barrier the share with which it counts; of another the share of the gap between the attitude
+    and 100 that it closes at a score of 100.
     """
 
     code: str
     label: str | Promise
     sign: int
-    weight: float | None
+    weight: float
     signals: tuple[Signal, ...]
 
 
 BARRIERS = (
     Barrier("contractual", _("Contract"), -1, 1.0, (
-        Signal("remaining_months", _("Remaining term"), 60, f"({{v}} - {MONTHS_SINCE_RECORDED}) / 12.0", unit="months",
+        Signal("remaining_months", _("Remaining term"), 60, f"({{v}} - {MONTHS_SINCE_RECORDED}) / %(term_months)s", unit="months",
                help=_("Months until the contract ends, counted from today.")),
-        Signal("notice_months", _("Notice period"), 20, "CASE WHEN {v} >= 3 THEN 1 ELSE 0 END", unit="months",
-               help=_("Months. Counts from three months on.")),
+        Signal("notice_months", _("Notice period"), 20, "CASE WHEN {v} >= %(notice_months_from)s THEN 1 ELSE 0 END",
+               unit="months", help=_("Months. A short one does not count.")),
         Signal("auto_renewal", _("Renews by itself"), 10),
         Signal("prepaid_term", _("Term paid in advance"), 10),
     )),
@@ -87,26 +88,26 @@ BARRIERS = (
         Signal("exit_fee", _("Fee for leaving"), 40),
     )),
     Barrier("procedural", _("Effort"), -1, 0.6, (
-        Signal("saved_items", _("Saved lists, profiles and measurements"), 30, "{v} / 3.0", unit="count",
-               help=_("How many are kept with us. Each counts 10 points, at most 30.")),
+        Signal("saved_items", _("Saved lists, profiles and measurements"), 30, "{v} / %(saved_items_full)s", unit="count",
+               help=_("How many are kept with us.")),
         Signal("recurring_delivery", _("Recurring delivery or interface set up"), 30),
         Signal("training_done", _("Training or introduction done"), 20),
-        Signal("tenure", _("Used to us"), 20, f"{TENURE_MONTHS} / 24.0", kind="purchases", unit="months"),
+        Signal("tenure", _("Used to us"), 20, f"{TENURE_MONTHS} / %(tenure_months)s", kind="purchases", unit="months"),
     )),
     Barrier("situational", _("Situation"), -1, 0.6, (
         Signal("only_supplier", _("Only supplier in reach"), 40),
         Signal("branch_closer", _("Our branch is clearly closer than a competitor's"), 30),
         Signal("routine_place", _("Routine: nearly all orders through one place"), 30,
-               "CASE WHEN m.place_purchases >= 0.8 * m.purchases AND m.place_purchases > 0 THEN 1 ELSE 0 END", kind="places"),
+               "CASE WHEN m.place_purchases >= %(routine_share)s * m.purchases AND m.place_purchases > 0 THEN 1 ELSE 0 END", kind="places"),
     )),
-    Barrier("lost_benefits", _("Benefits to lose"), 1, None, (
+    Barrier("lost_benefits", _("Benefits to lose"), 1, 0.10, (
         Signal("loyalty_discount", _("Loyalty discount"), 50, "0", kind="discounts", unit="percent"),
         Signal("points_value", _("Value of points"), 30, "0", kind="points", unit="money"),
         Signal("status_benefits", _("Benefits of a tier"), 20, "0", kind="tiers"),
     )),
-    Barrier("social", _("Relationship"), 1, None, (
+    Barrier("social", _("Relationship"), 1, 0.25, (
         Signal("named_contact", _("Somebody here knows them well"), 40,
-               "CASE WHEN m.good_contacts >= 3 THEN 1 ELSE 0 END", kind="interactions", unit="count"),
+               "CASE WHEN m.good_contacts >= %(named_contacts)s THEN 1 ELSE 0 END", kind="interactions", unit="count"),
         Signal("takes_part", _("Member or guest of events"), 30, "m.takes_part::int", kind="participations"),
         Signal("referred_active", _("Active customers they brought"), 30, "referred_active / 2.0",
                kind="referrals", unit="count"),
@@ -123,11 +124,15 @@ EMOTIONAL = ("emotional", _("Emotion"))
 SIGNALS = tuple(signal for barrier in BARRIERS for signal in barrier.signals)
 BY_CODE = {barrier.code: barrier for barrier in BARRIERS}
 LOCK_IN = tuple(barrier for barrier in BARRIERS if barrier.sign < 0)
+WILLING = tuple(barrier for barrier in BARRIERS if barrier.sign > 0)
 # What the staff form offers and `crm.BarrierFact.signal` may hold.
 RECORDABLE = {signal.code: signal for signal in (*SIGNALS, CONTRACT_CANCELLED) if signal.kind == "recorded"}
 
-# Changes whenever a signal is added, moved or taken away: stored points of another layout are not worded.
-LAYOUT = zlib.crc32(" ".join(signal.code for signal in SIGNALS).encode()) & 0x7FFFFFFF
+# Changes whenever a barrier or signal is added, moved or taken away: then everybody is judged anew at once, and until
+# that is done the stored scores and points are not worded.
+LAYOUT = (
+    zlib.crc32(" ".join(f"{b.code}:{','.join(s.code for s in b.signals)}" for b in BARRIERS).encode()) & 0x7FFFFFFF
+)
 
 
 @cache
@@ -141,9 +146,25 @@ def slice_of(code: str) -> slice:
     raise KeyError(code)
 
 
+@cache
+def place_of(code: str) -> int:
+    """Where a barrier's score stands in `Assessment.scores` (Python's counting). Raises KeyError for an unknown one."""
+    return {barrier.code: at for at, barrier in enumerate(BARRIERS)}[code]
+
+
 def points_sql() -> str:
     """All point lines as one array in registry order."""
     return f"ARRAY[{', '.join(signal.sql for signal in SIGNALS)}]::float8[]"
+
+
+def scores_sql() -> str:
+    """Scores of all barriers as one array in registry order, from the array of point lines."""
+    return f"ARRAY[{', '.join(score_sql(barrier) for barrier in BARRIERS)}]::float8[]"
+
+
+def weighted_sql(barrier: Barrier, scores: str = "scores") -> str:
+    """A barrier's score times its weight of the rules."""
+    return f"%(weight_{barrier.code})s * {scores}[{place_of(barrier.code) + 1}]"
 
 
 def score_sql(barrier: Barrier, points: str = "points") -> str:

@@ -8,25 +8,29 @@ from django.utils.translation import ngettext, pgettext
 
 from crm.display import number, percent
 from loyalty import reasons, rules
-from loyalty.barriers import BARRIERS, Barrier
+from loyalty.barriers import BARRIERS, SIGNALS, Barrier
 from loyalty.models import Assessment, Metrics
 from loyalty.reasons import Line, Names
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A barrier with its lines. `weighted` is what it counts in the lock-in; `known` of `signals` are known."""
+    """A barrier with its lines.
+
+    `weighted` is what it counts in the lock-in, or how many of 100 parts of the gap it closes; `known` of its signals
+    are known.
+    """
 
     code: str
     label: str
     sign: int
     score: float | None
-    weight: float | None
+    weight: float
     lines: list[Line]
 
     @property
     def weighted(self) -> float | None:
-        return None if self.score is None or self.weight is None else self.score * self.weight
+        return None if self.score is None else self.score * self.weight
 
     @property
     def known(self) -> int:
@@ -50,17 +54,22 @@ def scored(
         barrier.code,
         str(barrier.label),
         barrier.sign,
-        getattr(judged, barrier.code),
-        in_force.weights.get(barrier.code) if barrier.sign < 0 else None,
+        judged.score(barrier.code) if up_to_date(judged) else None,
+        in_force.weights[barrier.code],
         reasons.lines(barrier, judged.points, metrics, names, day),
     )
+
+
+def up_to_date(judged: Assessment) -> bool:
+    """Whether the stored scores and points follow today's registry; until the next judgement they may not."""
+    return len(judged.points) == len(SIGNALS) and len(judged.scores) == len(BARRIERS)
 
 
 def lock_in_sentence(judged: Assessment, scores: list[Scored], in_force: rules.Rules) -> str:
     """The strongest bolt in full, each further one by its share: with the points and signals that made them."""
     if judged.lock_in is None:
         return _("Lock-in unknown: no signal of it is known.")
-    bolts = sorted((one for one in scores if one.weighted), key=lambda one: one.weighted or 0, reverse=True)
+    bolts = sorted((one for one in scores if one.sign < 0 and one.weighted), key=lambda one: one.weighted or 0, reverse=True)
     if not bolts:
         return _("Lock-in 0: nothing known holds them against their will.")
     shares = [bolt(bolts[0]), *(f"{further(in_force.further_share)} {bolt(one)}" for one in bolts[1:])]
@@ -98,29 +107,34 @@ def places(value: float | None) -> str | None:
     return None if value is None else number(value, 0 if round(value, 1) == round(value) else 1)
 
 
-def bond_sentence(judged: Assessment, in_force: rules.Rules) -> str:
+def bond_sentence(judged: Assessment, scores: list[Scored]) -> str:
+    """The attitude, what closes the gap to 100, and what is unknown."""
     if judged.bond is None:
         return _("Bond unknown, because the attitude is.")
-    social, benefits = judged.social, judged.lost_benefits
     text = _("Bond %(value)s: the attitude %(attitude)s is its core") % {
         "value": places(judged.bond),
         "attitude": places(judged.attitude),
     }
-    additions = [
-        (_("the relationship (%(score)s)"), social, in_force.social_share),
-        (_("benefits (%(score)s)"), benefits, in_force.benefits_share),
-    ]
-    closing = [
-        _("%(what)s closes %(share)s of the gap to 100")
-        % {"what": what % {"score": places(score)}, "share": percent(score / 100 * share, 1)}
-        for what, score, share in additions
-        if score
-    ]
-    unknown = [word for word, score in ((_("relationship"), social), (_("benefits"), benefits)) if score is None]
-    text = "; ".join([text, *closing]) + "."
+    willing = [one for one in scores if one.sign > 0]
+    text = "; ".join([text, *(closes(one) for one in willing if one.weighted)]) + "."
+    unknown = [one.label for one in willing if one.score is None]
     if unknown:
         text += " " + _("Unknown and counted as 0: %(what)s.") % {"what": ", ".join(unknown)}
     return text
+
+
+def closes(one: Scored) -> str:
+    """“the relationship (40) closes 10% of the gap to 100”."""
+    text = {
+        "social": _("the relationship (%(score)s) closes %(share)s of the gap to 100"),
+        "lost_benefits": _("the benefits (%(score)s) close %(share)s of the gap to 100"),
+    }.get(one.code, _("%(what)s (%(score)s): closes %(share)s of the gap to 100"))
+    share = (one.weighted or 0) / 100
+    return text % {"what": one.label, "score": places(one.score), "share": percent(share, 0 if whole(share) else 1)}
+
+
+def whole(share: float) -> bool:
+    return round(share * 100, 1) == round(share * 100)
 
 
 def share_sentence(judged: Assessment, in_force: rules.Rules) -> str:

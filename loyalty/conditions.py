@@ -1,8 +1,10 @@
 """The conditions of the stages in whole sentences: met, missing or unknown, with the customer's own figures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
+from math import floor
 
 from django.db import connection
 from django.utils.translation import gettext as _
@@ -31,8 +33,18 @@ class Standing:
 
     @property
     def window(self) -> int:
-        """Days in which the last two orders must lie for stage 3."""
-        return round(max(self.rules.recent_days, self.rules.recent_intervals * self.assessment.expected_interval))
+        """Days in which the last two orders must lie for stage 3; the same as `loyalty.stages.WINDOW`."""
+        days = max(self.rules.recent_days, self.rules.recent_intervals * self.assessment.expected_interval)
+        return floor(days + 1e-6)
+
+    def figures(self) -> Mapping[str, object]:
+        """What `%(name)s` in a condition's own words may name: columns of metrics and assessment, values of the rules."""
+        columns = {
+            field.name: field.value_from_object(row)
+            for row in (self.metrics, self.assessment)
+            for field in row._meta.concrete_fields
+        }
+        return {name: written(value) for name, value in {**columns, **self.rules.parameters()}.items()}
 
     @property
     def status(self) -> str:
@@ -71,11 +83,27 @@ def states(customer_id: int, rules: Rules, day: date) -> dict[str, bool | None]:
 
 def said(stage: stages.Stage, found: dict[str, bool | None], standing: Standing) -> list[Said]:
     """The conditions of a stage, those of the stages below first."""
-    words = {True: "met", False: "missing", None: "unknown"}
+    state = {True: "met", False: "missing", None: "unknown"}
     return [
-        Said(condition.code, words[found[condition.code]], WORDING[condition.code](standing, found[condition.code]))
+        Said(condition.code, state[found[condition.code]], words(condition, standing, found[condition.code]))
         for condition in stages.all_conditions(stage)
     ]
+
+
+def written(value: object) -> object:
+    """A figure as people read it."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return day_text(value) if isinstance(value, date) else value
+    return number(value, 0 if value == int(value) else 1)
+
+
+def words(condition: stages.Condition, at: Standing, met: bool | None) -> str:
+    """What a condition says: by the function of its code, else by the words in its entry, else its bare code."""
+    spoken = WORDING.get(condition.code)
+    if spoken:
+        return spoken(at, met)
+    text = {True: condition.met, False: condition.missing, None: condition.unknown or condition.missing}[met]
+    return str(text or condition.met or condition.code.replace("_", " ")) % at.figures()
 
 
 def one_order(at: Standing, met: bool | None) -> str:

@@ -94,7 +94,7 @@ def explain(customer: Customer) -> Explanation | None:
         parts=parts(metrics, in_force),
         barriers=scored,
         lock_in=bonds.lock_in_sentence(assessment, scored, in_force),
-        bond=bonds.bond_sentence(assessment, in_force),
+        bond=bonds.bond_sentence(assessment, scored),
         share=bonds.share_sentence(assessment, in_force),
         advice=bonds.advice(assessment),
     )

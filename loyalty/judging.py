@@ -7,7 +7,7 @@ Parameters: those of the rules, the rhythm and the knowledge, and `day`, `rules_
 from typing import Any
 
 from loyalty import stages, status
-from loyalty.barriers import BARRIERS, LOCK_IN, points_sql, score_sql
+from loyalty.barriers import LOCK_IN, WILLING, points_sql, scores_sql, weighted_sql
 from loyalty.models import Assessment
 
 PARTS = ("satisfaction", "trust", "commitment", "nev", "involvement")
@@ -20,7 +20,7 @@ SELECT m.*, coalesce(c.days, %(shop_days)s) AS base_cycle,
   CASE WHEN c.days IS NULL THEN %(shop_kind)s ELSE 'category' END AS base_kind,
   round(greatest(%(least_interval_days)s, (%(prior_intervals)s * coalesce(c.days, %(shop_days)s)
     + coalesce(m.last_order_on - m.first_order_on, 0)) / (%(prior_intervals)s + greatest(m.orders - 1, 0))
-  )::float8 * 10000) / 10000 AS expected_interval,
+  )::float8 * 1e8) / 1e8 AS expected_interval,
   CASE WHEN m.referred IS NULL THEN 0 ELSE ({referred_active}) END AS referred_active
 FROM {metrics} m
   LEFT JOIN unnest(%(cycle_categories)s::bigint[], %(cycle_days)s::float8[]) c(category_id, days)
@@ -33,7 +33,7 @@ REFERRED_ACTIVE = """SELECT count(*) FROM {metrics} r
     LEFT JOIN unnest(%(cycle_categories)s::bigint[], %(cycle_days)s::float8[]) rc(category_id, days)
       ON rc.category_id = r.category_id
     WHERE r.customer_id = ANY(m.referred) AND r.orders > 0
-      AND %(day)s::date - r.last_order_on <= %(active)s * greatest(%(least_interval_days)s,
+      AND %(day)s::date - r.last_order_on <= 1e-6 + %(active)s * greatest(%(least_interval_days)s,
         (%(prior_intervals)s * coalesce(rc.days, %(shop_days)s) + (r.last_order_on - r.first_order_on))
         / (%(prior_intervals)s + r.orders - 1))"""
 
@@ -47,7 +47,7 @@ def until(ratio: str) -> str:
 DAYS = f"""
 SELECT m.*,
   CASE WHEN orders > 1 AND (last_order_on - previous_order_on) > %(at_risk)s * greatest(%(least_interval_days)s,
-      (%(prior_intervals)s * base_cycle + (previous_order_on - first_order_on)) / (%(prior_intervals)s + orders - 2))
+      (%(prior_intervals)s * base_cycle + (previous_order_on - first_order_on)) / (%(prior_intervals)s + orders - 2)) + 1e-6
     THEN last_order_on + floor(expected_interval + 1e-6)::int END AS by_orders_reactivated,
   {until("active")} AS by_orders_active, {until("overdue")} AS by_orders_overdue,
   {until("at_risk")} AS by_orders_at_risk,
@@ -74,26 +74,26 @@ SELECT m.*, CASE WHEN by_contract THEN contract_end END AS contract_until,
   CASE WHEN by_contract THEN least(contract_end, before_notice) ELSE by_orders_overdue END AS overdue_until,
   CASE WHEN by_contract THEN contract_end ELSE by_orders_at_risk END AS at_risk_until,
   CASE WHEN evidence >= %(evidence_parts)s THEN round(attitude_mean::float8 * 100) / 100 END AS attitude
-FROM (SELECT m.*, contract_end IS NOT NULL AND (last_order_on IS NULL OR last_order_on <= contract_end) AS by_contract
+FROM (SELECT m.*, coalesce(last_order_on <= contract_end, FALSE) AS by_contract
   FROM ({days}) m) m
 OFFSET 0"""
 
 SCORES = f"""
 SELECT m.*, {status.status_sql()} AS status, comparison IS NOT NULL AND attitude IS NOT NULL AS attitude_compared,
   round((attitude + coalesce(comparison, attitude)) / 2 * 100) / 100 AS relative_attitude,
-  {", ".join(f"{score_sql(barrier)} AS {barrier.code}" for barrier in BARRIERS)}
+  {scores_sql()} AS scores
 FROM ({{contract}}) m
 OFFSET 0"""
 
-WEIGHTED = [f"%(weight_{barrier.code})s * {barrier.code}" for barrier in LOCK_IN]
+WEIGHTED = [weighted_sql(barrier) for barrier in LOCK_IN]
+CLOSED = " + ".join(f"coalesce({weighted_sql(barrier)}, 0)" for barrier in WILLING)
 BOND = f"""
 SELECT m.*,
   CASE WHEN strongest IS NOT NULL THEN round(least(100, strongest + %(further_share)s
     * ({" + ".join(f"coalesce({one}, 0)" for one in WEIGHTED)} - strongest))::float8 * 100) / 100 END AS lock_in,
-  round((attitude + (100 - attitude) * (%(social_share)s * coalesce(social, 0) + %(benefits_share)s
-    * coalesce(lost_benefits, 0)) / 100)::float8 * 100) / 100 AS bond,
+  round((attitude + (100 - attitude) * ({CLOSED}) / 100)::float8 * 100) / 100 AS bond,
   {stages.raw_stage_sql()} AS raw_stage,
-  {stages.holds_sql("regular")} AND %(day)s::date - last_order_on <= %(type_overdue)s * expected_interval AS patronage
+  {stages.holds_sql("regular")} AND %(day)s::date - last_order_on <= %(type_overdue)s * expected_interval + 1e-6 AS patronage
 FROM (SELECT m.*, greatest({", ".join(WEIGHTED)}) AS strongest FROM ({{scores}}) m) m
 OFFSET 0"""
 
@@ -120,7 +120,7 @@ FROM ({{types}}) m LEFT JOIN {{assessments}} o ON o.customer_id = m.customer_id
 OFFSET 0"""
 HELD = """
 SELECT m.*, known AND rise < 0 AND (status = 'lapsed' OR old_failing IS NULL
-  OR %(day)s::date - old_failing < greatest(%(hysteresis_days)s, %(hysteresis_intervals)s * expected_interval)) AS held
+  OR %(day)s::date - old_failing + 1e-6 < greatest(%(hysteresis_days)s, %(hysteresis_intervals)s * expected_interval)) AS held
 FROM ({shown}) m
 OFFSET 0"""
 JUDGED = """

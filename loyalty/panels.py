@@ -150,6 +150,7 @@ def bond(customer: Customer, user: User, found: Explanation) -> dict[str, Any]:
         (scored for scored in found.barriers if scored.sign < 0),
         key=lambda scored: (scored.weighted is None, -(scored.weighted or 0)),
     )
+    willing = sorted((one for one in found.barriers if one.sign > 0), key=lambda one: -one.weight)
     gap = 100 - (judged.attitude or 0)
     return {
         "found": found,
@@ -157,10 +158,10 @@ def bond(customer: Customer, user: User, found: Explanation) -> dict[str, Any]:
         "badge": badges.BONDS.get(Assessment.BondType(judged.bond_type)) if judged.bond_type else None,
         "shop_name": Shop.current().name,
         "short_name": short_name(customer),
-        "social": gap * in_force.social_share * (judged.social or 0) / 100,
-        "benefits": gap * in_force.benefits_share * (judged.lost_benefits or 0) / 100,
+        "social": gap * (scores["social"].weighted or 0) / 100,
+        "benefits": gap * sum(one.weighted or 0 for one in willing if one.code != "social") / 100,
         "bolt_parts": lock_parts(bolts, in_force.further_share),
-        "threads": [attitude(found), *(thread(scores[code]) for code in ("social", "lost_benefits"))],
+        "threads": [attitude(found), *(thread(one) for one in willing)],
         "bolts": [bolt(scored, place, in_force.further_share) for place, scored in enumerate(bolts)],
         "may_record": access.may(user, "customers.edit"),
     }

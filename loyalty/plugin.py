@@ -1,6 +1,6 @@
 """What loyalty adds to crm's pages."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import django_filters
@@ -11,7 +11,7 @@ from crm.models import Customer, User
 from crm.plugins import BarrierSignal, Column, NavEntry, Panel, Plugin, TimelineEntry
 from crm.privacy.registry import Table
 from crm.privacy.sections import Section
-from loyalty import customer_list, history, panels, personal
+from loyalty import customer_list, history, panels, personal, rules
 from loyalty.barriers import RECORDABLE
 from loyalty.models import Transition
 
@@ -43,6 +43,9 @@ class LoyaltyPlugin(Plugin):
             BarrierSignal(code, signal.label, signal.unit or "flag", signal.help)  # type: ignore[arg-type]
             for code, signal in RECORDABLE.items()
         ]
+
+    def labels(self) -> Mapping[str, Mapping[str, str]]:
+        return rules.own_labels()
 
     def personal_data(self) -> Sequence[Table]:
         return personal.TABLES

@@ -1,20 +1,30 @@
 """The weights and thresholds in force: the defaults of `domain.md` 3 and 4, or the merchant's latest version of them.
 
-Every value is our convention or the merchant's, so each stored judgement names the version it was made with.
+Every value is our convention or the merchant's, so each stored judgement names the version it was made with. What each
+value is called and means for people is in `loyalty.rulebook`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from loyalty.barriers import LOCK_IN, SIGNALS
+from loyalty.barriers import BARRIERS, LOCK_IN, SIGNALS, WILLING
 from loyalty.models import RuleSet
+
+# What a language's own word may be long: it must fit a badge on a phone.
+LONGEST_LABEL = 30
+LANGUAGES = ("de", "en")
+LEAST_HALF_LIFE = 7
 
 
 class RulesError(ValueError):
-    """A value that no rule knows, or values that contradict each other."""
+    """A value that no rule knows, or values that contradict each other. `name`: the rule it concerns, '' for none."""
+
+    def __init__(self, message: str, name: str = "") -> None:
+        super().__init__(message)
+        self.name = name
 
 
 def default_points() -> dict[str, float]:
@@ -22,7 +32,7 @@ def default_points() -> dict[str, float]:
 
 
 def default_weights() -> dict[str, float]:
-    return {barrier.code: barrier.weight or 0 for barrier in LOCK_IN}
+    return {barrier.code: barrier.weight for barrier in BARRIERS}
 
 
 def default_attitude() -> dict[str, float]:
@@ -76,22 +86,34 @@ class Rules:
     attitude_high: float = 70
     attitude_mid: float = 50
 
-    # Barriers and bond.
+    # Barriers and bond. A weight of a lock-in barrier is the share with which it counts; of the others, the share of
+    # the gap between attitude and 100 that it may close.
     points: Mapping[str, float] = field(default_factory=default_points)
     weights: Mapping[str, float] = field(default_factory=default_weights)
     further_share: float = 0.25
-    social_share: float = 0.25
-    benefits_share: float = 0.10
     bond_high: float = 50
     lock_in_high: float = 50
     share_from: float = 40
+    term_months: float = 12
+    notice_months_from: float = 3
+    saved_items_full: float = 3
+    tenure_months: float = 24
+    routine_share: float = 0.8
+    named_contacts: int = 3
+
+    # The merchant's own words: {"stage.regular": {"de": "Stammgast"}}.
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def parameters(self) -> dict[str, Any]:
         """All values by the names that the SQL of stages, barriers and scoring uses."""
-        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in {"attitude", "points", "weights"}}
+        apart = {"attitude", "points", "weights", "labels"}
+        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
         named |= {f"attitude_{code}": weight for code, weight in self.attitude.items()}
         named |= {f"points_{code}": points for code, points in self.points.items()}
         return named | {f"weight_{code}": weight for code, weight in self.weights.items()}
+
+
+NAMES = frozenset(f.name for f in fields(Rules)) - {"version"}
 
 
 def current() -> Rules:
@@ -100,61 +122,132 @@ def current() -> Rules:
     return Rules() if newest is None else parse(newest.values, newest.version)
 
 
+def of_version(version: int) -> Rules:
+    """A former version. Version 1 without a row of its own is the defaults. Raises RulesError, RuleSet.DoesNotExist."""
+    stored = RuleSet.objects.filter(version=version).first()
+    if stored is None and version == 1:
+        return Rules()
+    return parse((stored or RuleSet.objects.get(version=version)).values, version)
+
+
+def own_labels() -> Mapping[str, Mapping[str, str]]:
+    """What the merchant calls stages, statuses and touchpoints. One query."""
+    newest = RuleSet.objects.order_by("-version").values_list("values__labels", flat=True).first()
+    return newest or {}
+
+
+def differences(rules: Rules) -> dict[str, Any]:
+    """What differs from the defaults, as `RuleSet.values` keeps it."""
+    defaults, found = Rules(), {}
+    for name in sorted(NAMES):
+        preset, chosen = getattr(defaults, name), getattr(rules, name)
+        if isinstance(preset, Mapping):
+            chosen = {part: value for part, value in chosen.items() if value != preset.get(part)}
+            preset = {}
+        if chosen != preset:
+            found[name] = list(chosen) if isinstance(chosen, tuple) else chosen
+    return found
+
+
 def parse(values: Mapping[str, Any], version: int) -> Rules:
     """Rules from the values that differ from the defaults: {"active": 1.4, "weights": {"contractual": 0.9}}.
 
-    Raises RulesError for an unknown name, a wrong type, or values that contradict each other.
+    A barrier or signal that no longer exists is passed over. Raises RulesError for an unknown name, a wrong type, or
+    values that contradict each other.
     """
+    rules = unchecked(values, version)
+    for name, message in problems(rules):
+        raise RulesError(message, name)
+    return rules
+
+
+def unchecked(values: Mapping[str, Any], version: int) -> Rules:
+    """The same, but values may contradict each other: ask `problems`."""
     defaults, chosen = Rules(), {}
     for name, value in values.items():
-        if name == "version" or not hasattr(defaults, name) or name not in {f.name for f in fields(Rules)}:
-            raise RulesError(_("There is no rule called “%(name)s”.") % {"name": name})
-        chosen[name] = _like(getattr(defaults, name), value, name)
-    rules = Rules(version=version, **chosen)
-    _check(rules)
-    return rules
+        if name not in NAMES:
+            raise RulesError(_("There is no rule called “%(name)s”.") % {"name": name}, name)
+        chosen[name] = _labels(value) if name == "labels" else _like(getattr(defaults, name), value, name)
+    return Rules(version=version, **chosen)
 
 
 def _like(default: Any, value: Any, name: str) -> Any:
     if isinstance(default, Mapping):
-        if not isinstance(value, Mapping):
-            raise RulesError(_("“%(name)s” must name its parts.") % {"name": name})
-        unknown = sorted(set(value) - set(default))
-        if unknown:
-            raise RulesError(_("“%(name)s” has no part “%(part)s”.") % {"name": name, "part": unknown[0]})
-        return {**default, **{part: _number(one, f"{name}.{part}") for part, one in value.items()}}
+        return _parts(default, value, name)
     if isinstance(default, tuple):
         if not isinstance(value, list | tuple) or len(value) != 2:
-            raise RulesError(_("“%(name)s” must be a lower and an upper bound.") % {"name": name})
+            raise RulesError(_("“%(name)s” must be a lower and an upper bound.") % {"name": name}, name)
         return tuple(_number(one, name) for one in value)
-    if isinstance(default, int) and not (isinstance(value, int) and not isinstance(value, bool)):
-        raise RulesError(_("“%(name)s” must be a whole number.") % {"name": name})
+    if isinstance(default, int) and not isinstance(default, bool) and not _whole(value) and name in WHOLE:
+        raise RulesError(_("“%(name)s” must be a whole number.") % {"name": name}, name)
     return _number(value, name)
+
+
+def _parts(default: Mapping[str, float], value: Any, name: str) -> dict[str, float]:
+    if not isinstance(value, Mapping):
+        raise RulesError(_("“%(name)s” must name its parts.") % {"name": name}, name)
+    unknown = sorted(set(value) - set(default))
+    if unknown and name == "attitude":
+        raise RulesError(_("“%(name)s” has no part “%(part)s”.") % {"name": name, "part": unknown[0]}, name)
+    known = {part: _number(one, f"{name}.{part}") for part, one in value.items() if part in default}
+    return {**default, **known}
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+WHOLE = frozenset(f.name for f in fields(Rules) if f.type is int or f.type == "int")
 
 
 def _number(value: Any, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value or not 0 <= value < 1e6:
-        raise RulesError(_("“%(name)s” must be a number from 0 up.") % {"name": name})
+        raise RulesError(_("“%(name)s” must be a number from 0 up.") % {"name": name}, name)
     return value
 
 
-def _check(rules: Rules) -> None:
-    """Refuse what no customer could satisfy or what would divide by zero."""
-    _check_order(rules)
-    _check_bounds(rules)
-    _check_shares(rules)
+def _labels(value: Any) -> dict[str, dict[str, str]]:
+    if not isinstance(value, Mapping):
+        raise RulesError(_("“%(name)s” must name its parts.") % {"name": "labels"}, "labels")
+    found = {}
+    for name, texts in value.items():
+        if not isinstance(texts, Mapping) or not all(
+            language in LANGUAGES and isinstance(text, str) and 0 < len(text.strip()) <= LONGEST_LABEL
+            for language, text in texts.items()
+        ):
+            message = _("A name has 1 to %(most)s characters.") % {"most": LONGEST_LABEL}
+            raise RulesError(message, f"labels.{name}")
+        found[str(name)] = {language: text.strip() for language, text in texts.items()}
+    return found
+
+
+def problems(rules: Rules) -> Iterator[tuple[str, str]]:
+    """What no customer could satisfy or what would divide by zero: (name of the rule, what to do about it)."""
+    yield from _order(rules)
+    yield from _bounds(rules)
+    yield from _shares(rules)
     for name in POSITIVE:
         if getattr(rules, name) <= 0:
-            raise RulesError(_("“%(name)s” must be above 0.") % {"name": name})
-    if rules.half_life_days < 7:
-        raise RulesError(_("“%(name)s” must be at least 7 days.") % {"name": "half_life_days"})
-    if sum(rules.attitude.values()) <= 0 or sum(rules.weights.values()) <= 0:
-        raise RulesError(_("At least one weight must be above 0."))
+            yield name, _("Must be above 0.")
+    if rules.half_life_days < LEAST_HALF_LIFE:
+        yield "half_life_days", _("At least %(n)s days.") % {"n": LEAST_HALF_LIFE}
+    if not 1 <= rules.evidence_parts <= 4:
+        yield "evidence_parts", _("From 1 to 4: there are four parts that count as evidence.")
+    if sum(rules.attitude.values()) <= 0:
+        yield _first("attitude", rules.attitude), _("All weights of the attitude are 0. At least one must be above 0.")
+    if sum(rules.weights[barrier.code] for barrier in LOCK_IN) <= 0:
+        yield f"weights.{LOCK_IN[0].code}", _("All weights of the lock-in are 0. At least one must be above 0.")
+
+
+def _first(name: str, parts: Mapping[str, float]) -> str:
+    return f"{name}.{next(iter(parts))}"
 
 
 POSITIVE = (
-    "active", "prior_intervals", "default_cycle_days", "least_interval_days", "half_life_days", "regular_orders",
-    "cycle_months", "winsor_share",
+    "active", "prior_intervals", "default_cycle_days", "least_interval_days", "regular_orders",
+    "regular_orders_short_cycle", "cycle_months", "winsor_share", "least_gaps", "strong_acts", "medium_acts",
+    "evidence_days", "recent_days", "term_months", "saved_items_full", "tenure_months", "routine_share",
+    "named_contacts", "type_overdue",
 )  # fmt: skip
 RISING = (
     ("active", "overdue", "at_risk"),
@@ -162,31 +255,39 @@ RISING = (
     ("attitude_mid", "attitude_high"),
 )
 BOUNDS = ("active_bounds", "overdue_bounds", "at_risk_bounds")
-SHARES = ("winsor_share", "active_share", "overdue_share", "at_risk_share", "further_share")
+SHARES = ("winsor_share", "active_share", "overdue_share", "at_risk_share", "further_share", "routine_share")
+SCORES = ("attitude_high", "bond_high", "lock_in_high")
 
 
-def _check_order(rules: Rules) -> None:
+def _order(rules: Rules) -> Iterator[tuple[str, str]]:
     for names in RISING:
-        values = [getattr(rules, name) for name in names]
-        if values != sorted(set(values)):
-            raise RulesError(_("These must rise from one to the next: %(names)s.") % {"names": ", ".join(names)})
+        for below, above in zip(names, names[1:], strict=False):
+            if getattr(rules, below) >= getattr(rules, above):
+                yield above, _("Must be above the value before it, %(value)s.") % {"value": getattr(rules, below)}
 
 
-def _check_bounds(rules: Rules) -> None:
+def _bounds(rules: Rules) -> Iterator[tuple[str, str]]:
     found = [getattr(rules, name) for name in BOUNDS]
     for name, (lower, upper) in zip(BOUNDS, found, strict=True):
         if not 0 < lower <= upper:
-            raise RulesError(_("“%(name)s” must be a lower and an upper bound.") % {"name": name})
-    for below, above in zip(found, found[1:], strict=False):
+            yield name, _("First the lower bound, above 0, then the upper one.")
+    for name, below, above in zip(BOUNDS[1:], found, found[1:], strict=False):
         if below[0] >= above[0] or below[1] >= above[1]:
-            raise RulesError(_("These must rise from one to the next: %(names)s.") % {"names": ", ".join(BOUNDS)})
+            yield name, _("Both bounds must be above those of the status before it.")
 
 
-def _check_shares(rules: Rules) -> None:
+def _shares(rules: Rules) -> Iterator[tuple[str, str]]:
     for name in SHARES:
         if getattr(rules, name) > 1:
-            raise RulesError(_("“%(name)s” is a share and at most 1.") % {"name": name})
-    if rules.social_share + rules.benefits_share > 1:
-        raise RulesError(_("Relationship and benefits may close the gap to 100 at most once: their shares exceed 1."))
-    if any(weight > 1 for weight in rules.weights.values()):
-        raise RulesError(_("A barrier counts at most in full: its weight is at most 1."))
+            yield name, _("A share is at most 100 percent.")
+    for name in SCORES:
+        if getattr(rules, name) > 100:
+            yield name, _("A score is at most 100.")
+    for barrier in BARRIERS:
+        if rules.weights[barrier.code] > 1:
+            yield f"weights.{barrier.code}", _("A weight is at most 1: then it counts in full.")
+    if sum(rules.weights[barrier.code] for barrier in WILLING) > 1:
+        yield (
+            f"weights.{WILLING[-1].code}",
+            _("Relationship and benefits may close the gap to 100 at most once: together their weights exceed 1."),
+        )

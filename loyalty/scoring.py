@@ -140,7 +140,7 @@ def score_changed(limit: int = LIMIT) -> int:
         everybody = known is None or _everybody_is_cheaper(cursor, known)
         cursor.execute(QUEUE_TAKE, [None if everybody else limit])
         ids = sorted({row[0] for row in cursor.fetchall()})
-        if not ids:
+        if not ids and not (known and _outdated(known)):
             return 0
         if known is None or everybody:
             return _judge_everybody(cursor).judged
@@ -187,15 +187,20 @@ def judged_today() -> bool:
     return known is not None and (known.pinned_on is not None or known.as_of >= today())
 
 
+def _outdated(known: Calibration) -> bool:
+    """Whether everybody was judged by other rules, or by another registry of barriers, than those in force."""
+    return known.layout != LAYOUT or known.rules_version != rules.current().version
+
+
 def _everybody_is_cheaper(cursor: CursorWrapper, known: Calibration) -> bool:
-    if known.layout != LAYOUT or known.rules_version != rules.current().version:
+    if _outdated(known):
         return True
     enough = known.customers // 10 + 1
     cursor.execute("SELECT count(*) FROM (SELECT FROM crm_changedcustomer LIMIT %s) waiting", [enough])
     return cursor.fetchone()[0] >= enough
 
 
-def _present_run(first: bool = False, ids: Sequence[int] | None = None) -> Run:
+def present_run(first: bool = False, ids: Sequence[int] | None = None) -> Run:
     shop, moment = Shop.current(), now()
     day = day_of(moment, ZoneInfo(shop.time_zone))
     return Run(day, moment, first=first, zone=shop.time_zone, live_hours=shop.event_window_hours, ids=ids)
@@ -203,7 +208,7 @@ def _present_run(first: bool = False, ids: Sequence[int] | None = None) -> Run:
 
 def _run_of(day: date) -> Run:
     """A run as of the end of a day, or as of now if the day is today."""
-    present = _present_run(first=True)
+    present = present_run(first=True)
     next_midnight = datetime.combine(day + timedelta(days=1), time(), tzinfo=ZoneInfo(present.zone))
     end = next_midnight - timedelta(microseconds=1)
     return replace(present, day=day, moment=min(end, present.moment), past=day < present.day)
@@ -213,7 +218,7 @@ def _judge_everybody(
     cursor: CursorWrapper, run: Run | None = None, *, pinned_on: date | None = None, keep: bool = True
 ) -> Outcome:
     known = Calibration.objects.filter(pk=1).first()
-    run = run or _present_run(first=bool(known and known.pinned_on))
+    run = run or present_run(first=bool(known and known.pinned_on))
     in_force, knows = rules.current(), knowledge.known_kinds(run.moment)
     cursor.execute(ROOM)
     _refresh(cursor, run, in_force)
@@ -229,17 +234,17 @@ def _judge_everybody(
 
 
 def _judge_some(cursor: CursorWrapper, ids: Sequence[int], known: Calibration) -> int:
-    run, in_force = _present_run(ids=ids), rules.current()
+    run, in_force = present_run(ids=ids), rules.current()
     knows = knowledge.known_kinds(run.moment, known.knows, ids)
     if knows != known.knows:
         Calibration.objects.filter(pk=1).update(knows=knows)
     _refresh(cursor, run, in_force)
-    _assess(cursor, run, in_force, _rhythm_of(known), knows)
+    _assess(cursor, run, in_force, rhythm_of(known), knows)
     return len(ids)
 
 
 def _refresh(cursor: CursorWrapper, run: Run, in_force: rules.Rules) -> None:
-    named = _named(run, in_force)
+    named = parameters_of(run, in_force)
     cursor.execute(FORGET.format(table=run.metrics, only=run.only), named)
     cursor.execute(metrics.refresh_sql(run.metrics, some=run.some, past=run.past), named)
 
@@ -247,7 +252,7 @@ def _refresh(cursor: CursorWrapper, run: Run, in_force: rules.Rules) -> None:
 def _assess(
     cursor: CursorWrapper, run: Run, in_force: rules.Rules, rhythm: Rhythm, knows: dict[str, bool]
 ) -> tuple[int, int]:
-    named = in_force.parameters() | rhythm.parameters() | knows | _named(run, in_force)
+    named = in_force.parameters() | rhythm.parameters() | knows | parameters_of(run, in_force)
     cursor.execute(FORGET.format(table=run.assessments, only=run.only), named)
     cursor.execute(_write_sql(run.metrics, run.assessments, run.some), named)
     changed, moved = cursor.fetchone()
@@ -268,7 +273,7 @@ def _write_sql(metrics_table: str, assessments: str, some: bool) -> str:
     )
 
 
-def _named(run: Run, in_force: rules.Rules) -> dict[str, Any]:
+def parameters_of(run: Run, in_force: rules.Rules) -> dict[str, Any]:
     return {
         "day": run.day,
         "moment": run.moment,
@@ -281,7 +286,7 @@ def _named(run: Run, in_force: rules.Rules) -> dict[str, Any]:
     }
 
 
-def _rhythm_of(known: Calibration) -> Rhythm:
+def rhythm_of(known: Calibration) -> Rhythm:
     cycles = {int(category): (gaps, days) for category, (gaps, days) in known.cycles.items()}
     thresholds = (known.active, known.overdue, known.at_risk)
     return Rhythm(known.gaps, known.days, known.kind, *thresholds, known.self_calibrated, cycles)

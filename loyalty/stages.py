@@ -1,7 +1,8 @@
 """The six stages of loyalty and the conditions on which each stands (`domain.md` 3.4, `docs/scoring.md`).
 
 A condition is one SQL expression over a judged customer's columns; it is true, false, or NULL where the answer is
-unknown. The same expression decides the stage of everybody and explains it for one. Adding a rule is one entry here.
+unknown. The same expression decides the stage of everybody and explains it for one. Adding a rule is one entry here:
+its words and what to do about it stand in it.
 """
 
 from dataclasses import dataclass
@@ -9,15 +10,30 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-RECENT = "previous_order_on >= %(day)s::date - greatest(%(recent_days)s, %(recent_intervals)s * expected_interval)::int"
+from crm.labels import named
+
+# A fraction of a day does not lengthen the window; the hair's breadth is for how floating numbers are stored.
+WINDOW = "floor(greatest(%(recent_days)s, %(recent_intervals)s * expected_interval) + 1e-6)::int"
+RECENT = f"previous_order_on >= %(day)s::date - {WINDOW}"
 
 
 @dataclass(frozen=True)
 class Condition:
-    """code names the wording in `loyalty.conditions`; sql asks metrics, assessment and the rules' parameters."""
+    """sql asks metrics, assessment and the rules' parameters.
+
+    met, missing, unknown: words for the profile and the API. `%(orders)s` or any other figure of the customer's metrics
+    and assessment may stand in them. Sentences with plural forms are functions of the condition's code in
+    `loyalty.conditions` instead. remedy: the action of `loyalty.actions` that helps; the most urgent has the lowest
+    `urgency`.
+    """
 
     code: str
     sql: str
+    met: str | Promise = ""
+    missing: str | Promise = ""
+    unknown: str | Promise = ""
+    remedy: str = ""
+    urgency: int = 50
 
 
 @dataclass(frozen=True)
@@ -30,38 +46,50 @@ class Stage:
     upon: str = ""
 
 
+def stage(code: str, label: str | Promise, *conditions: Condition, upon: str = "") -> Stage:
+    """A stage that the merchant may call by a name of their own."""
+    return Stage(code, named("stage", code, label), conditions, upon)
+
+
 STAGES = (
-    Stage("prospect", _("Prospect")),
-    Stage("first_time", _("First-time customer"), (Condition("one_order", "orders >= 1"),)),
-    Stage("repeat", _("Repeat customer"), (Condition("two_orders", "orders >= 2"),)),
-    Stage(
+    stage("prospect", _("Prospect")),
+    stage("first_time", _("First-time customer"), Condition("one_order", "orders >= 1", remedy="invite")),
+    stage("repeat", _("Repeat customer"), Condition("two_orders", "orders >= 2", remedy="say_thanks")),
+    stage(
         "regular",
         _("Regular customer"),
-        (
-            Condition(
-                "enough_orders",
-                "orders >= CASE WHEN base_cycle <= %(short_cycle_days)s"
-                " THEN %(regular_orders_short_cycle)s ELSE %(regular_orders)s END",
-            ),
-            Condition("recent_orders", f"coalesce({RECENT}, FALSE)"),
-            Condition("not_lapsed", "status <> 'lapsed'"),
+        Condition(
+            "enough_orders",
+            "orders >= CASE WHEN base_cycle <= %(short_cycle_days)s"
+            " THEN %(regular_orders_short_cycle)s ELSE %(regular_orders)s END",
+            remedy="say_thanks",
         ),
+        Condition("recent_orders", f"coalesce({RECENT}, FALSE)", remedy="say_thanks"),
+        Condition("not_lapsed", "status <> 'lapsed'", remedy="win_back", urgency=20),
         upon="repeat",
     ),
-    Stage(
+    stage(
         "loyal",
         _("Loyal customer"),
-        (
-            Condition("alive", "status IN ('active', 'overdue', 'reactivated')"),
-            Condition("attitude_high", "relative_attitude >= %(attitude_high)s"),
-            Condition("no_severe_complaint", "severe_complaints = 0"),
+        Condition("alive", "status IN ('active', 'overdue', 'reactivated')", remedy="win_back", urgency=30),
+        Condition(
+            "attitude_high",
+            "relative_attitude >= %(attitude_high)s",
+            remedy="ask_what_is_missing",
+            urgency=40,
         ),
+        Condition("no_severe_complaint", "severe_complaints = 0", remedy="solve_complaint", urgency=10),
         upon="regular",
     ),
-    Stage(
+    stage(
         "ambassador",
         _("Ambassador"),
-        (Condition("advocacy", "(strong_acts >= %(strong_acts)s OR medium_acts >= %(medium_acts)s)"),),
+        Condition(
+            "advocacy",
+            "(strong_acts >= %(strong_acts)s OR medium_acts >= %(medium_acts)s)",
+            remedy="invite_to_speak",
+            urgency=60,
+        ),
         upon="loyal",
     ),
 )
@@ -80,6 +108,12 @@ def all_conditions(stage: Stage) -> tuple[Condition, ...]:
     """What must hold for a stage, that of the stages below first."""
     below = all_conditions(by_code(stage.upon)) if stage.upon else ()
     return below + stage.conditions
+
+
+def every_condition() -> list[Condition]:
+    """All conditions of all stages, the most urgent to mend first."""
+    listed = [condition for stage in STAGES for condition in stage.conditions]
+    return sorted(listed, key=lambda condition: condition.urgency)
 
 
 def next_stage(code: str) -> Stage | None:

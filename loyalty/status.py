@@ -6,13 +6,15 @@ from typing import Protocol
 from django.db.models import Case, DateField, Expression, F, FloatField, Func, TextChoices, TextField, Value, When
 from django.utils.translation import gettext_lazy as _
 
+from crm.labels import named
+
 
 class Status(TextChoices):
-    REACTIVATED = "reactivated", _("reactivated")
-    ACTIVE = "active", _("active")
-    OVERDUE = "overdue", _("overdue")
-    AT_RISK = "at_risk", _("at risk")
-    LAPSED = "lapsed", _("lapsed")
+    REACTIVATED = "reactivated", named("status", "reactivated", _("reactivated"))
+    ACTIVE = "active", named("status", "active", _("active"))
+    OVERDUE = "overdue", named("status", "overdue", _("overdue"))
+    AT_RISK = "at_risk", named("status", "at_risk", _("at risk"))
+    LAPSED = "lapsed", named("status", "lapsed", _("lapsed"))
 
 
 # The first status whose day is not yet past holds; beyond all of them a customer has lapsed.

@@ -146,6 +146,7 @@ class AssessmentFactory(DjangoModelFactory):
     attitude_compared = False
     evidence = 0
     points = factory.LazyFunction(list)
+    scores = factory.LazyFunction(list)
     loyalty_type = "undetermined"
     rules_version = 1
     judged_on = NOW.date()

@@ -5,19 +5,20 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from crm import emotions
+from crm.labels import named
 
 
 class Touchpoint(models.TextChoices):
     """The places of a customer's journey by which NEV is grouped (`domain.md` 1)."""
 
-    ADVICE = "advice", _("Advice")
-    ORDER = "order", _("Order")
-    PAYMENT = "payment", _("Payment")
-    DELIVERY = "delivery", _("Delivery")
-    PRODUCT = "product", _("Product")
-    SERVICE = "service", _("Service")
-    COMPLAINT = "complaint", _("Complaint")
-    AFTERCARE = "aftercare", _("Aftercare")
+    ADVICE = "advice", named("touchpoint", "advice", _("Advice"))
+    ORDER = "order", named("touchpoint", "order", _("Order"))
+    PAYMENT = "payment", named("touchpoint", "payment", _("Payment"))
+    DELIVERY = "delivery", named("touchpoint", "delivery", _("Delivery"))
+    PRODUCT = "product", named("touchpoint", "product", _("Product"))
+    SERVICE = "service", named("touchpoint", "service", _("Service"))
+    COMPLAINT = "complaint", named("touchpoint", "complaint", _("Complaint"))
+    AFTERCARE = "aftercare", named("touchpoint", "aftercare", _("Aftercare"))
 
 
 class Interaction(models.Model):

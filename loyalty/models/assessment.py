@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from loyalty import stages, status
+from loyalty.barriers import place_of
 from loyalty.models.metrics import percent
 from loyalty.models.rules import Calibration
 
@@ -16,9 +17,9 @@ class Assessment(models.Model):
     """Where a customer stands. One row a customer, rebuilt from metrics and rules.
 
     What time alone changes is stored as days: `status` and `overdue_ratio` are computed from them when read.
-    Scores are 0 to 100, rounded to hundredths; empty means unknown. `points` are the lines that made the barrier
-    scores, in the order of `loyalty.barriers.SIGNALS`; an empty one is unknown. `judged_at` is when the row last
-    changed. `docs/scoring.md` has the definitions.
+    Scores are 0 to 100, rounded to hundredths; empty means unknown. `scores` are those of the barriers, in the order of
+    `loyalty.barriers.BARRIERS`, and `points` the lines that made them, in that of `SIGNALS`: arrays, so that a new
+    barrier needs no migration. `judged_at` is when the row last changed. `docs/scoring.md` has the definitions.
     """
 
     class LoyaltyType(models.TextChoices):
@@ -57,13 +58,7 @@ class Assessment(models.Model):
     attitude_compared = models.BooleanField(help_text="The customer compared the shop with others.")
     evidence = models.PositiveSmallIntegerField(help_text="Parts with an own answer within 365 days, 0 to 4.")
 
-    contractual = percent()
-    technical = percent()
-    monetary_loss = percent()
-    procedural = percent()
-    situational = percent()
-    lost_benefits = percent()
-    social = percent()
+    scores = ArrayField(models.FloatField(null=True), default=list, help_text="Of the barriers, in registry order.")
     points = ArrayField(models.FloatField(null=True))
     lock_in = percent()
     bond = percent()
@@ -78,7 +73,7 @@ class Assessment(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(expected_interval__gte=3), name="loyalty_assessment_interval_from_three"
+                condition=Q(expected_interval__gt=0), name="loyalty_assessment_interval_above_zero"
             ),
             models.CheckConstraint(
                 condition=Q(bond_type="") | Q(bond__isnull=False, lock_in__isnull=False),
@@ -93,6 +88,14 @@ class Assessment(models.Model):
             models.Index(fields=["stage", "customer"], name="loyalty_assessment_by_stage"),
             models.Index(fields=["at_risk_until", "customer"], name="loyalty_assessment_by_lapse"),
         ]
+
+    def score(self, barrier: str) -> float | None:
+        """Score of a barrier by its code; None while unknown, and for one younger than the judgement.
+
+        Raises KeyError for a barrier that does not exist.
+        """
+        at = place_of(barrier)
+        return self.scores[at] if at < len(self.scores) else None
 
     @property
     def emotional(self) -> float | None:

@@ -15,6 +15,7 @@ class RuleSet(models.Model):
     values = models.JSONField(default=dict)
     created_at = models.DateTimeField(db_default=models.functions.Now())
     created_by = models.ForeignKey("crm.User", models.SET_NULL, null=True, blank=True)
+    note = models.CharField(max_length=200, blank=True, db_default="", help_text="Why, in the author's words.")
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(version__gte=1), name="loyalty_rule_set_from_one")]

@@ -126,7 +126,7 @@ def test_bond_share_and_advice():
     found = explained(customer)
     assert found.bond == (
         "Bond 83.5: the attitude 80 is its core; the relationship (70) closes 17.5% of the gap to 100. "
-        "Unknown and counted as 0: benefits."
+        "Unknown and counted as 0: Benefits to lose."
     )
     assert found.share == "100% of what holds them is voluntary."
     social = next(one for one in found.barriers if one.code == "social")

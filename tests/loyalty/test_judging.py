@@ -250,8 +250,8 @@ def test_worked_example_of_a_voluntary_bond():
     BarrierFactFactory(customer=customer, signal="custom_configuration")
     BarrierFactFactory(customer=customer, signal="recurring_delivery")
     found = judged(customer)
-    assert (found.emotional, found.social, found.lost_benefits) == (80, 40, None)
-    assert (found.technical, found.procedural, found.lock_in) == (20, 30, 22)
+    assert (found.emotional, found.score("social"), found.score("lost_benefits")) == (80, 40, None)
+    assert (found.score("technical"), found.score("procedural"), found.lock_in) == (20, 30, 22)
     assert found.bond == 82
     assert found.voluntary_share == round(100 * 82 / 104, 2)
     assert found.bond_type == "voluntary"
@@ -263,7 +263,7 @@ def test_worked_example_of_a_captive():
         BarrierFactFactory(customer=customer, signal=signal, value=value)
     BarrierFactFactory(customer=customer, signal="owns_system")
     found = judged(customer)
-    assert (found.contractual, found.technical) == (100, 40)
+    assert (found.score("contractual"), found.score("technical")) == (100, 40)
     assert (found.lock_in, found.bond, found.voluntary_share) == (100, 30, 23.08)
     assert found.bond_type == "captive"
 
@@ -284,7 +284,7 @@ def test_a_strong_bond_beside_a_contract():
 def test_lock_in_is_unknown_only_if_all_five_are():
     assert judged(CustomerFactory()).lock_in is None  # no purchase anywhere: even tenure is unknown
     found = judged(buyer(0))
-    assert (found.procedural, found.lock_in, found.contractual) == (0, 0, None)
+    assert (found.score("procedural"), found.lock_in, found.score("contractual")) == (0, 0, None)
 
 
 def test_bond_is_unknown_without_attitude():
@@ -297,17 +297,17 @@ def test_tenure_grows_to_two_years(months, points):
     customer = buyer()
     year, month = divmod(NOW.year * 12 + NOW.month - 1 - months, 12)
     PurchaseFactory(customer=customer, ordered_at=NOW.replace(year=year, month=month + 1))
-    assert judged(customer).procedural == points
+    assert judged(customer).score("procedural") == points
 
 
 def test_routine_is_known_once_any_purchase_has_a_place():
     customer = buyer(1, 2, 3, 4, place="web")
     buyer(5, customer=customer, place="till")
     other = buyer(1)
-    assert judged(customer).situational == 30
-    assert Assessment.objects.get(customer=other).situational == 0
+    assert judged(customer).score("situational") == 30
+    assert Assessment.objects.get(customer=other).score("situational") == 0
     buyer(6, customer=customer, place="till")
-    assert judged(customer).situational == 0
+    assert judged(customer).score("situational") == 0
 
 
 def test_social_signals():
@@ -315,30 +315,30 @@ def test_social_signals():
     ParticipationFactory(customer=customer)
     AdvocacyActFactory(customer=customer, kind="referred_order", referred=friend, occurred_at=ago(500))
     found = judged(customer)
-    assert found.social == 30 + 15
+    assert found.score("social") == 30 + 15
     assert found.points[slice_of("social")] == [None, 30, 15]
 
 
 def test_a_recorded_fact_ends_when_it_expires_or_is_corrected():
     customer = buyer(10)
     BarrierFactFactory(customer=customer, signal="exit_fee", recorded_at=ago(20), expires_at=ago(1))
-    assert judged(customer).monetary_loss is None
+    assert judged(customer).score("monetary_loss") is None
     BarrierFactFactory(customer=customer, signal="exit_fee", recorded_at=ago(10))
-    assert judged(customer).monetary_loss == 40
+    assert judged(customer).score("monetary_loss") == 40
     BarrierFactFactory(customer=customer, signal="exit_fee", value=0, recorded_at=ago(5))
-    assert judged(customer).monetary_loss == 0
+    assert judged(customer).score("monetary_loss") == 0
 
 
 def test_credit_is_measured_by_the_customers_own_orders():
     customer = buyer(10, 20, gross=50)
     BarrierFactFactory(customer=customer, signal="prepaid_credit", value=25)
-    assert judged(customer).monetary_loss == 30
+    assert judged(customer).score("monetary_loss") == 30
 
 
 def test_the_remaining_term_runs_down():
     customer = buyer(10)
     BarrierFactFactory(customer=customer, signal="remaining_months", value=6, recorded_at=NOW - timedelta(days=62))
-    assert judged(customer).contractual == 20  # 1 Sep to 2 Nov: two months are over
+    assert judged(customer).score("contractual") == 20  # 1 Sep to 2 Nov: two months are over
 
 
 def test_a_contract_decides_the_status_until_its_end():
@@ -405,7 +405,7 @@ def test_points_agree_with_the_scores():
     assert len(found.points) == len(SIGNALS)
     for barrier in BARRIERS:
         lines = [points for points in found.points[slice_of(barrier.code)] if points is not None]
-        assert getattr(found, barrier.code) == (min(100, sum(lines)) if lines else None)
+        assert found.score(barrier.code) == (min(100, sum(lines)) if lines else None)
 
 
 def test_calibration_is_kept_beside_the_judgement():

@@ -43,7 +43,7 @@ def test_the_latest_version_counts_and_keeps_what_it_does_not_name():
         {"attitude": 10},
         {"weights": {"contractual": 1.5}},
         {"weights": dict.fromkeys(["contractual", "technical", "monetary_loss", "procedural", "situational"], 0)},
-        {"social_share": 0.95},
+        {"weights": {"social": 0.95}},
         {"further_share": 1.1},
         {"half_life_days": 0},
     ],
@@ -55,7 +55,7 @@ def test_what_cannot_be_a_rule_is_refused(values):
 
 def test_another_version_judges_otherwise_and_is_named():
     customer = buyer(10, 400)
-    assert judged(customer).procedural == round(13 / 24 * 20, 2)
+    assert judged(customer).score("procedural") == round(13 / 24 * 20, 2)
     RuleSet.objects.create(version=2, values={"points": {"tenure": 0}})
     found = judged(customer)
-    assert (found.procedural, found.rules_version) == (0, 2)
+    assert (found.score("procedural"), found.rules_version) == (0, 2)

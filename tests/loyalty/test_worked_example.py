@@ -51,7 +51,7 @@ def test_the_worked_example_is_right():
         f"{found.attitude:.2f}",
         f"{found.relative_attitude:.2f}",
         found.stage,
-        f"{found.social:.0f}",
+        f"{found.score('social'):.0f}",
         f"{found.lock_in:.2f}",
         f"{found.bond:.2f}",
         f"{found.voluntary_share:.2f}",
