@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
@@ -11,7 +11,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns import invariants, personal, sending
+from campaigns import gating, invariants, personal, sending
 from campaigns.models import Delivery
 from campaigns.panels import panels
 from campaigns.reasons import ICONS, sentence
@@ -45,6 +45,12 @@ class CampaignsPlugin(Plugin):
 
     def timeline_counts(self, customer: Customer) -> dict[str, int]:
         return {KIND: told(customer).count()}
+
+    def greetings(self, day: date, customer_ids: Sequence[int]) -> dict[int, datetime]:
+        """Birthday mails of the year that are planned, on their way or sent."""
+        keys = [f"birthday:{day.year}:{pk}" for pk in customer_ids]
+        going = Delivery.objects.filter(dedupe_key__in=keys).exclude(state__in=[State.SUPPRESSED, State.FAILED])
+        return dict(going.annotate(at=Coalesce("settled_at", "not_before")).values_list("customer_id", "at"))
 
     def on_withdraw(self, customer_id: int, purposes: Sequence[str], channel: str) -> None:
         """Stop this person's advertising for these purposes that has not passed the gate yet."""
@@ -122,4 +128,4 @@ def lateness_finding() -> str:
     waiting = rows[0][0]
     if waiting is None or waiting <= LATE_S:
         return "ok"
-    return f"a mail has waited {int(waiting)} s" + (f" ({why})" if (why := sending.closed()) else "")
+    return f"a mail has waited {int(waiting)} s" + (f" ({why})" if (why := gating.closed()) else "")

@@ -243,7 +243,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
 LOGIN_URL = "account_login"
-LOGIN_REDIRECT_URL = "customers"
+LOGIN_REDIRECT_URL = "today"
 LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_ADAPTER = "crm.accounts.StaffAdapter"
 ACCOUNT_FORMS = {"login": "crm.accounts.LoginForm"}

@@ -8,11 +8,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils.timezone import now
+from django.utils.translation import gettext as _
 
-from crm import changed, emotions
+from crm import changed, display, emotions
 from crm.days import within_one_working_day
 from crm.models import Customer, Event, Hold, Task
 
@@ -73,3 +75,19 @@ def raise_alert(customer: Customer, alert: Alert, *, cause: str, origin: str, at
     changed.mark([customer.pk])
     return task
 
+
+def sentence(detail: Mapping[str, Any]) -> str:
+    """Why, from `Task.detail`, for the reader: “irritated” 8 of 10, said by the customer."""
+    parts = []
+    for code, rating in detail.get("felt", ()):
+        known = emotions.BY_CODE.get(code)
+        word = _("“%(emotion)s”") % {"emotion": known.label if known else code}
+        parts.append(
+            word
+            if rating is None
+            else _("%(emotion)s %(rating)s of 10") % {"emotion": word, "rating": display.number(rating)}
+        )
+    if detail.get("nev") is not None:
+        parts.append(_("Net Emotional Value %(value)s") % {"value": display.signed(detail["nev"], 1)})
+    said = _("the team's estimate") if detail.get("origin") != "customer_self" else _("said by the customer")
+    return ", ".join([*parts, said])

@@ -10,6 +10,7 @@ from crm import access, plugins
 from crm.plugins import NavEntry
 
 NAV = (
+    NavEntry(_("Today"), "today", "sun", "customers.view", 10),
     NavEntry(_("Customers"), "customers", "users", "customers.view", 20),
     NavEntry(_("Privacy"), "privacy", "shield-lock", "privacy.manage", 80),
     NavEntry(_("Settings"), "settings", "settings", "settings.manage", 90),
@@ -34,5 +35,10 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             }
             for entry in entries
             if access.may(user, entry.capability)
+        ],
+        "settings_tabs": [
+            {"label": tab.label, "url": reverse(tab.url_name), "current": request.path.startswith(reverse(tab.url_name))}
+            for tab in sorted(plugins.collect(lambda plugin: plugin.settings_tabs), key=lambda tab: tab.order)
+            if access.may(user, tab.capability)
         ],
     }

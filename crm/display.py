@@ -82,6 +82,11 @@ def short_day(value: date | None) -> str | None:
     return date_format(_here(value), "D d.m." if german() else "D j M")
 
 
+def long_day(value: date | None) -> str | None:
+    """Weekday, day, month and year: Montag, 23. November 2026 or Monday, 23 November 2026."""
+    return None if value is None else date_format(_here(value), "l, j. F Y" if german() else "l, j F Y")
+
+
 def clock(value: datetime | None) -> str | None:
     """16:42, in the shop's zone."""
     return None if value is None else date_format(_here(value), "H:i")

@@ -105,6 +105,7 @@ class Plugin:
 
     timeline_kinds: dict[str, str | Promise] = {}
     nav: Sequence[NavEntry] = ()
+    settings_tabs: Sequence[NavEntry] = ()
 
     def panels(self, customer: Customer, user: User) -> Iterable[Panel]:
         """Parts of the profile. A fixed number of queries, whatever the customer's history."""

@@ -41,7 +41,7 @@ def _case(rng: Random, world: World, person: Person, bought: Sequence[Bought], s
         person.staff or pick(rng, world.staff), about, text(opened), due, closed and text(closed),
         pick(rng, notes.RESOLUTIONS) if state == "closed" else "",
     )  # fmt: skip
-    rows.add("crm_hold", person.id, "complaint", case, text(opened), closed and text(closed))
+    rows.add("crm_hold", person.id, "complaint", case, None, text(opened), closed and text(closed))
 
 
 def barrier_facts(rng: Random, world: World, person: Person, rows: Rows) -> None:

@@ -1,11 +1,11 @@
 """What customers say and feel: contacts with their emotions, answers to surveys, what moves them."""
 
+import json
 from collections.abc import Sequence
 from random import Random
 from uuid import UUID
 
-from crm import emotions
-from crm.contacts import ALERT_EMOTIONS
+from crm import alerts, emotions
 from crm.seeding import notes
 from crm.seeding.clock import DAY, DAYS, text
 from crm.seeding.people import Person, pick
@@ -45,16 +45,18 @@ def _contact(rng: Random, world: World, person: Person, day: int, staff: int | N
     origin = pick(rng, ORIGINS)
     for slot, emotion in enumerate(tags, start=1):
         rows.add("crm_interactionemotion", interaction, slot, emotion, origin)
-    if sum(emotions.BY_CODE[emotion].sign < 0 for emotion in tags) >= ALERT_EMOTIONS:
-        _alert(world, person, day, at, rows)
+    alert = alerts.of_tags(tags)
+    if alert:
+        _alert(world, person, day, at, f"interaction:{interaction}", json.dumps(alert.detail(origin)), by, rows)
 
 
-def _alert(world: World, person: Person, day: int, at: str, rows: Rows) -> None:
-    """Somebody got in touch the day after; of the last days' alerts one is still open."""
+def _alert(world: World, person: Person, day: int, at: str, cause: str, detail: str, staff: int, rows: Rows) -> None:
+    """Somebody got in touch the day after; the last days' alerts are still open."""
     settled = text(world.clock.instant(day + 1, 660)) if day < DAYS - OPEN_ALERT_DAYS else None
-    if settled or not person.alerted:
-        rows.add("crm_hold", person.id, "alert", None, at, settled)
-    person.alerted = person.alerted or not settled
+    task, due = world.next_id["crm_task"](), text(world.clock.instant(day + 1, 18 * 60))
+    ended = ("done", settled, staff, "spoke") if settled else ("open", None, None, "")
+    rows.add("crm_task", task, person.id, "alert", cause, detail, staff, at, due, *ended)
+    rows.add("crm_hold", person.id, "alert", None, task, at, settled)
 
 
 def tenth(rng: Random, mean: float, spread: float = 0.7) -> int:

@@ -42,7 +42,6 @@ class Person:
     sources: tuple[str, ...] = (WEB,)
     since: int = 0
     attributes: dict[str, str] = field(default_factory=dict)
-    alerted: bool = False
 
     def has(self, trait: str) -> bool:
         return trait in self.habit.traits

@@ -21,7 +21,7 @@ from crm.seeding.writing import COLUMNS, Rows
 
 CHUNK = 5_000
 BULK_FROM = 10_000  # customers from which on indexes and keys are built when all rows are in
-RETURNS_AT_ONCE = 20_000
+RETURNS_AT_ONCE = 500  # the work grows faster than their number
 TWINS = 0.025
 WALK_INS = 0.25  # purchases without a customer, for each customer
 

@@ -16,7 +16,8 @@ IMPRINT = (
     "hallo@amsel.example.com\nInhaberin: Mirjam Kästner"
 )
 TILL, WEB, FILE = "Kasse", "Webshop", "Kundenkartei 2023"
-WITH_IDS = ("crm_customer", "crm_purchase", "crm_return", "crm_consentevent", "crm_interaction", "crm_complaint")
+WITH_IDS = ("crm_customer", "crm_purchase", "crm_return", "crm_consentevent", "crm_interaction", "crm_complaint",
+            "crm_task")  # fmt: skip
 WORDING = (
     "Ich bin einverstanden, dass mir die Rösterei Amsel {about} per E-Mail schickt. Das kann ich jederzeit beenden."
 )

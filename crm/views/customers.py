@@ -21,7 +21,7 @@ from crm.plugins import Column
 @require_GET
 def start(request: HttpRequest) -> HttpResponse:
     """The bare address leads to the page that everybody in the shop works with."""
-    return redirect("customers")
+    return redirect("today")
 
 
 @requires("customers.view")

@@ -17,10 +17,11 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
-from crm import access, display, emotions, plugins, timeline
+from crm import access, alerts, display, emotions, plugins, timeline
 from crm.access import requires
 from crm.filters import purpose_label
 from crm.forms_records import BarrierForm, ComplaintForm, ContactForm
+from crm.forms_tasks import FinishForm, PromiseForm
 from crm.masking import DOTS, masked
 from crm.models import (
     BarrierFact,
@@ -29,11 +30,11 @@ from crm.models import (
     ConsentState,
     Customer,
     CustomerKey,
-    Hold,
     Interaction,
     InteractionEmotion,
     Purchase,
     Purpose,
+    Task,
 )
 from crm.salutation import address_of, opening
 
@@ -76,7 +77,9 @@ def profile(request: HttpRequest, customer: Customer, forms: dict[str, Form], st
         "salutation": opening(address_of(customer), language),
         "panels": panels(request, customer),
         "open_complaints": customer.complaints.exclude(state=Complaint.State.CLOSED).select_related("owner"),
-        "alerts": customer.holds.filter(reason=Hold.Reason.ALERT, lifted_at=None),
+        "tasks": waiting(customer),
+        "finish": FinishForm(auto_id=False),
+        "promise": PromiseForm(auto_id="promise_%s"),
         "points": contact_points(customer, sees_contacts),
         "birthday": birthday(customer, sees_contacts),
         "keys": CustomerKey.objects.filter(customer=customer).select_related("source").order_by("source__name", "pk"),
@@ -133,6 +136,12 @@ def panels(request: HttpRequest, customer: Customer) -> dict[str, list[SafeStrin
         # Rendered by the template engine, which has escaped what came from outside.
         slots[panel.slot].append(mark_safe(render_to_string(panel.template, context, request)))  # noqa: S308
     return dict(slots)
+
+
+def waiting(customer: Customer) -> list[tuple[Task, str]]:
+    """The open tasks, the nearest first, each with why."""
+    tasks = customer.tasks.filter(state=Task.State.OPEN).select_related("owner").order_by("due_at", "pk")
+    return [(task, task.text or alerts.sentence(task.detail)) for task in tasks]
 
 
 def contact_points(customer: Customer, sees_contacts: bool) -> list[dict[str, Any]]:

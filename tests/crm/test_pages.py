@@ -25,6 +25,7 @@ from crm.models import (
     Quarantine,
     Return,
     Shop,
+    Task,
 )
 from crm.paging import PAGE
 from tests.factories import (
@@ -409,7 +410,7 @@ def test_an_alert_stands_on_top_until_somebody_got_in_touch(as_staff):
     customer, browser = CustomerFactory(), as_staff()
     contacts.record_interaction(customer, channel="phone", touchpoint="order", staff=None, felt=["stressed", "hurried"])
     assert "We got in touch" in text_of(browser.get(f"/customers/{customer.pk}/"))
-    page = browser.post(reverse("settle_alert", args=[Hold.objects.get().pk]), follow=True)
+    page = browser.post(reverse("finish_task", args=[Task.objects.get().pk]), {"outcome": "spoke"}, follow=True)
     assert "We got in touch" not in text_of(page) and Hold.objects.get().lifted_at
 
 

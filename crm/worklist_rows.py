@@ -1,0 +1,238 @@
+"""Where the rows of the worklist come from, and how they are worded. Each source is a fixed number of queries."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from django.db import connection
+from django.db.models import Q, QuerySet
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from crm import alerts, display, permission, plugins
+from crm.days import next_working_day
+from crm.models import Answer, Complaint, Customer, Task, User
+
+SOON = timedelta(hours=48)
+
+
+@dataclass
+class Entry:
+    """One row. `key` names it in the URL; without a `url` its verb opens it beside the list.
+
+    when: the bold word on the left, `when_note` below it; `urgent` if the deadline is today or past; `tone` bad for
+    what must come first. `text` is why, `own_words` what the customer said.
+    """
+
+    key: str
+    group: str
+    customer_id: int
+    icon: str
+    when: str
+    text: str
+    verb: str | Promise
+    verb_icon: str
+    when_note: str = ""
+    urgent: bool = False
+    tone: str = ""
+    own_words: str = ""
+    url: str = ""
+    task: Task | None = None
+    birthday: bool = False
+    owner_id: int | None = None
+    customer: Customer | None = None
+
+
+def deadlines(user: User, mine: bool, limit: int) -> tuple[list[Entry], int]:
+    """Alerts and complaints, the nearest deadline first."""
+    tasks = open_tasks(user, mine).filter(kind=Task.Kind.ALERT)
+    cases = open_cases(user, mine)
+    shown = list(tasks.order_by("due_at", "pk")[:limit])
+    words = _own_words(shown)
+    entries = [_alert(task, words.get(task.cause, "")) for task in shown]
+    listed = [(task.due_at, entry) for task, entry in zip(shown, entries, strict=True)]
+    listed += [(case.due_at, _case(case)) for case in cases.order_by("due_at", "pk")[:limit]]
+    listed.sort(key=lambda one: one[0])
+    return [entry for _due, entry in listed[:limit]], tasks.count() + cases.count()
+
+
+def calls(user: User, mine: bool, limit: int) -> tuple[list[Entry], int]:
+    """Promised calls up to the next working day."""
+    tasks = open_tasks(user, mine).filter(
+        kind=Task.Kind.CALL_BACK, due_at__lt=end_of(next_working_day(timezone.localdate()))
+    )
+    return [_call(task) for task in tasks.order_by("due_at", "pk")[:limit]], tasks.count()
+
+
+def birthdays(user: User, mine: bool, limit: int) -> tuple[list[Entry], int]:
+    """Today's birthdays: first those to whom no mail may go, for somebody has to congratulate them."""
+    day = timezone.localdate()
+    rows, number = born_on(day, user.pk if mine else None, limit)
+    mailed: dict[int, datetime] = {}
+    for plugin in plugins.registered():
+        mailed |= plugin.greetings(day, [pk for pk, _code, _allowed in rows])
+    entries = [_birthday(pk, code, allowed, mailed.get(pk)) for pk, code, allowed in rows]
+    return sorted(entries, key=lambda entry: entry.icon == "mail"), number
+
+
+BIRTHDAYS = """
+SELECT judged.customer_id, judged.code, judged.allowed, count(*) OVER () AS number
+FROM ({verdicts}) judged JOIN crm_customer born ON born.id = judged.customer_id
+ORDER BY judged.allowed, born.sort_key, born.id
+LIMIT %(limit)s"""
+BORN = """(
+  SELECT born.id AS customer_id FROM crm_customer born
+  WHERE (born.birth_month, born.birth_day) IN ({days}) AND born.merged_into_id IS NULL AND born.erased_at IS NULL
+    AND born.deceased_at IS NULL AND born.restricted_at IS NULL AND NOT born.is_test
+    AND (%(mine)s::bigint IS NULL OR born.assigned_to_id = %(mine)s)
+    AND NOT EXISTS (SELECT FROM crm_task done WHERE done.cause = 'birthday:' || born.id || ':' || %(year)s))"""
+
+
+def born_on(day: date, mine: int | None, limit: int) -> tuple[list[tuple[int, str, bool]], int]:
+    """(customer, the gate's code, allowed) of today's birthdays, and how many there are."""
+    dates = [(day.month, day.day)]
+    if (day.month, day.day) == (2, 28) and (day + timedelta(days=1)).day == 1:
+        dates.append((2, 29))
+    born = BORN.format(days=", ".join(f"({month}, {of_month})" for month, of_month in dates))
+    asked = {"limit": limit, "mine": mine, "year": str(day.year)}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            BIRTHDAYS.format(verdicts=permission.verdicts(born, timely=False)),
+            permission.parameters("advertising", "birthday") | asked,
+        )
+        rows = cursor.fetchall()
+    return [(pk, code, allowed) for pk, code, allowed, _number in rows], rows[0][3] if rows else 0
+
+
+def open_tasks(user: User, mine: bool) -> QuerySet[Task]:
+    tasks = Task.objects.filter(state=Task.State.OPEN, customer__erased_at=None)
+    return tasks.filter(of(user)) if mine else tasks
+
+
+def open_cases(user: User, mine: bool) -> QuerySet[Complaint]:
+    cases = Complaint.objects.exclude(state=Complaint.State.CLOSED).filter(customer__erased_at=None)
+    return cases.filter(of(user)) if mine else cases
+
+
+def of(user: User) -> Q:
+    return Q(owner=user) | Q(owner=None, customer__assigned_to=user)
+
+
+def end_of(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day + timedelta(days=1), time()))
+
+
+def _own_words(tasks: Iterable[Task]) -> dict[str, str]:
+    """What the customers wrote on the sheets that caused the tasks, by cause."""
+    responses = [task.cause.removeprefix("response:") for task in tasks if task.cause.startswith("response:")]
+    comments = Answer.objects.filter(response__in=responses).exclude(comment="").values_list("response", "comment")
+    return {f"response:{response}": comment for response, comment in comments} if responses else {}
+
+
+# How a row is worded
+
+
+def _alert(task: Task, own_words: str) -> Entry:
+    when, note, urgent = due_words(task.due_at)
+    return Entry(
+        key=f"task-{task.pk}",
+        group="first",
+        customer_id=task.customer_id,
+        icon="mood-angry",
+        tone="bad",
+        when=when,
+        when_note=note,
+        urgent=urgent,
+        text=_("Alert: %(reason)s") % {"reason": alerts.sentence(task.detail)},
+        own_words=own_words,
+        verb=task.get_kind_display(),
+        verb_icon="phone",
+        task=task,
+        owner_id=task.owner_id,
+    )
+
+
+def _case(case: Complaint) -> Entry:
+    when, note, urgent = due_words(case.due_at)
+    named = {"number": case.number, "severity": case.get_severity_display()}
+    return Entry(
+        key=f"case-{case.pk}",
+        group="first",
+        customer_id=case.customer_id,
+        icon="alert-circle",
+        tone="bad",
+        when=when,
+        when_note=note,
+        urgent=urgent,
+        text=_("Complaint %(number)s, severity %(severity)s.") % named,
+        own_words=case.text if len(case.text) < 120 else f"{case.text[:119]}…",
+        verb=_("Answer") if case.state == Complaint.State.OPEN else _("Close the case"),
+        verb_icon="message-2",
+        url=case.get_absolute_url(),
+        owner_id=case.owner_id,
+    )
+
+
+def _call(task: Task) -> Entry:
+    when, note, urgent = due_words(task.due_at)
+    return Entry(
+        key=f"task-{task.pk}",
+        group="call_back",
+        customer_id=task.customer_id,
+        icon="phone-call",
+        when=when,
+        when_note=note,
+        urgent=urgent,
+        text=task.text,
+        verb=task.get_kind_display(),
+        verb_icon="phone",
+        task=task,
+        owner_id=task.owner_id,
+    )
+
+
+def _birthday(customer_id: int, code: str, allowed: bool, mailed_at: datetime | None) -> Entry:
+    if mailed_at:
+        sent = mailed_at <= timezone.now()
+        text = _("The greeting went by mail.") if sent else _("The greeting goes by mail at %(time)s.") % {
+            "time": display.clock(mailed_at)
+        }  # fmt: skip
+    elif allowed:
+        text = _("A mail is allowed, but no birthday mail is on its way.")
+    else:
+        text = _("No mail: %(reason)s") % {"reason": permission.BY_CODE[code].sentence}
+    return Entry(
+        key=f"birthday-{customer_id}",
+        group="birthday",
+        customer_id=customer_id,
+        icon="mail" if mailed_at else "cake",
+        when=_("today"),
+        text=text,
+        verb=_("Show") if mailed_at else Task.Kind.BIRTHDAY.label,
+        verb_icon="eye" if mailed_at else "cake",
+        url=reverse("customer", args=[customer_id]) if mailed_at else "",
+        birthday=True,
+    )
+
+
+def due_words(due: datetime) -> tuple[str, str, bool]:
+    """The deadline in bold, how long it still is, and whether it is urgent: today or past."""
+    now, here = timezone.now(), timezone.localtime(due)
+    days = (here.date() - timezone.localdate()).days
+    day = display.ago(here.date()) if days in (0, 1) else display.short_day(due)
+    bold = f"{day} {display.clock(due)}"
+    if due < now:
+        return bold, _("overdue"), True
+    hours = int((due - now).total_seconds() // 3600)
+    if due - now > SOON:
+        return bold, "", False
+    if hours < 1:
+        return bold, _("less than an hour left"), True
+    left = ngettext("%(n)s hour left", "%(n)s hours left", hours) % {"n": display.number(hours)}
+    return bold, left, days == 0
+
+
+SOURCES = {"first": deadlines, "call_back": calls, "birthday": birthdays}
