@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import formats, translation
 
-from campaigns import recipes, rendering, transport
+from campaigns import recipes, rendering, tracking, transport
 from campaigns.message import StableMessage
 from campaigns.models import TemplateVersion
 from crm import links, permission, salutation, tokens
@@ -28,7 +28,8 @@ LINKS = ("unsubscribe_url", "preferences_url", "privacy_url")
 @dataclass(frozen=True)
 class Order:
     """A claimed delivery with all that its mail needs. `ground`: why it may be sent, as the gate saw it on loading;
-    `occasion`: the detail of the event that caused it, whose `language` comes before the customer's.
+    `occasion`: the detail of the event that caused it, whose `language` comes before the customer's; `tracking`: how
+    its links are counted, as Delivery.Tracking has it, on loading.
     """
 
     id: UUID
@@ -45,13 +46,15 @@ class Order:
     ground: str
     purchase: Mapping[str, Any]
     occasion: Mapping[str, Any] = field(default_factory=dict)
+    campaign_id: int = 0
+    tracking: str = ""
 
 
 LOAD = """
 SELECT delivery.id, delivery.customer_id, delivery.template_version_id, delivery.recipe, delivery.message_class,
   delivery.purpose, delivery.planned_at, customer.person_key, customer.language, customer.kind, customer.salutation,
   customer.title, customer.given_name, customer.family_name, customer.company_name, verdict.address, verdict.code,
-  purchase.external_id, purchase.ordered_on, purchase.place, event.detail
+  purchase.external_id, purchase.ordered_on, purchase.place, event.detail, delivery.campaign_id, {tracking}
 FROM campaigns_delivery delivery
 JOIN crm_customer customer ON customer.id = delivery.customer_id
 JOIN ({verdicts}) verdict ON verdict.customer_id = delivery.customer_id
@@ -59,6 +62,8 @@ LEFT JOIN crm_event event ON event.id = delivery.event_id
 LEFT JOIN crm_purchase purchase ON purchase.id = event.purchase_id
 WHERE delivery.id = ANY(%(ids)s::uuid[])
 """
+
+_TRACKING = tracking.decision("delivery.customer_id", "verdict.contact_point_id")
 
 
 def load(ids: Sequence[UUID], message_class: str, purpose: str, shop: Shop) -> dict[UUID, Order]:
@@ -69,7 +74,7 @@ def load(ids: Sequence[UUID], message_class: str, purpose: str, shop: Shop) -> d
     asked = "(SELECT DISTINCT customer_id FROM campaigns_delivery WHERE id = ANY(%(ids)s::uuid[]))"
     with connection.cursor() as cursor:
         cursor.execute(
-            LOAD.format(verdicts=permission.verdicts(asked, timely=False)),
+            LOAD.format(verdicts=permission.verdicts(asked, timely=False), tracking=_TRACKING),
             permission.parameters(message_class, purpose, shop=shop) | {"ids": list(map(str, ids))},
         )
         orders = {row[0]: _order(row) for row in cursor.fetchall()}
@@ -85,17 +90,20 @@ def load(ids: Sequence[UUID], message_class: str, purpose: str, shop: Shop) -> d
 def _order(row: Sequence[Any]) -> Order:
     purchase = {"number": row[17], "day": row[18], "place": row[19]} if row[17] is not None else {}
     more = {"who": salutation.Address(*row[9:15]), "address": row[15] or "", "ground": row[16], "purchase": purchase}
-    more["occasion"] = json.loads(row[20] or "{}")
+    more |= {"occasion": json.loads(row[20] or "{}"), "campaign_id": row[21], "tracking": row[22]}
     return Order(*row[:9], **more)
 
 
-def compose(order: Order, shop: Shop, version: TemplateVersion) -> StableMessage:
-    """The finished mail. Raises RenderError if the text cannot be filled in, ValueError for an impossible address."""
+def compose(
+    order: Order, shop: Shop, version: TemplateVersion, codes: Mapping[int, str] | None = None
+) -> StableMessage:
+    """The finished mail. `codes`: its links to count (`campaigns.tracking.codes`). Raises RenderError if the text cannot be filled in, ValueError for an impossible address."""
     wanted = order.occasion.get("language") or order.language
     language = rendering.language_for(version, wanted, shop.language)
     url = unsubscribe_url(order.person_key, order.purpose)
     text = rendering.compiled_once(version, language, order.message_class)
-    content = text.fill(values(order, shop, language) | links_of(order, url))
+    counted = tracking.values(order.id, order.tracking, codes or {})
+    content = text.fill(values(order, shop, language) | links_of(order, url) | counted)
     message = StableMessage(
         content.subject,
         content.text,

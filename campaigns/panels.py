@@ -1,6 +1,6 @@
 """The campaigns' part of a customer's page: what was mailed, what was not and why, what comes next."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from campaigns import recipes
+from campaigns import mail_use, recipes
 from campaigns.models import Campaign, Delivery
 from campaigns.reasons import ICONS, sentence
-from crm import access, days, permission
+from crm import access, days, display, permission
 from crm.models import Customer, Shop, User
 from crm.plugins import Panel
 
@@ -22,7 +23,7 @@ GREETED_AT = time(9)
 
 @dataclass(frozen=True)
 class Mail:
-    """One intended mail for a list: when, what, what became of it."""
+    """One intended mail for a list: when, what, what became of it; `use`: what a person who agreed did with it."""
 
     name: str
     at: datetime
@@ -30,6 +31,7 @@ class Mail:
     answer: str
     icon: str
     tone: str
+    use: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Coming:
 
 
 def panels(customer: Customer, user: User) -> Iterable[Panel]:
-    """Five queries, whatever was mailed."""
+    """Seven queries at most, whatever was mailed."""
     return [Panel("main", "campaigns/panel_mails.html", context(customer, user))]
 
 
@@ -60,14 +62,30 @@ def mails(customer: Customer, limit: int, before: datetime | None = None) -> lis
     rows = Delivery.objects.filter(customer=customer).select_related("campaign").order_by("-planned_at", "-pk")
     if before is not None:
         rows = rows.filter(planned_at__lt=before)
-    return [mail_of(row) for row in rows[:limit]]
+    return mails_of(customer, list(rows[:limit]))
 
 
-def mail_of(row: Delivery) -> Mail:
+def mails_of(customer: Customer, rows: Sequence[Delivery]) -> list[Mail]:
+    """These mails of a customer; what she did with them only while she agrees that it is noted."""
+    uses = mail_use.of_mails(customer, [row.pk for row in rows])
+    return [mail_of(row, uses.get(row.pk)) for row in rows]
+
+
+def mail_of(row: Delivery, use: mail_use.Use | None = None) -> Mail:
     icon, tone = ICONS[Delivery.State(row.state)]
     waits = row.state in (Delivery.State.PLANNED, Delivery.State.CLAIMED)
     at = max(row.not_before, row.planned_at) if waits else row.settled_at or row.sending_at or row.planned_at
-    return Mail(row.campaign.name, at, row.state, _answer(row), icon, tone)
+    return Mail(row.campaign.name, at, row.state, _answer(row), icon, tone, _use(use) if use else "")
+
+
+def _use(use: mail_use.Use) -> str:
+    """Opened when, and how many clicks."""
+    said = []
+    if use.opened_at:
+        said.append(_("opened %(time)s") % {"time": display.instant(use.opened_at)})
+    if use.clicks:
+        said.append(ngettext("%(n)s click", "%(n)s clicks", use.clicks) % {"n": use.clicks})
+    return ", ".join(said) if said else _("opened by a machine only")
 
 
 def _answer(row: Delivery) -> str:

@@ -9,7 +9,8 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns.models import Delivery
+from campaigns import mail_use
+from campaigns.models import Delivery, Link, MailUse
 from campaigns.reasons import sentence
 from crm.privacy.registry import Data, Fate, Table
 from crm.privacy.retention import Rule
@@ -25,7 +26,7 @@ TABLES = (
         {
             Data.IDENTIFIER: "email_hash dedupe_key cause message_id provider_id",
             Data.CONTENT: "smtp_reply",
-            Data.BEHAVIOUR: "recipe message_class purpose state reason evidence planned_at sending_at settled_at",
+            Data.BEHAVIOUR: "recipe message_class purpose state reason evidence tracking planned_at sending_at settled_at",
             Data.TECHNICAL: "id priority not_before not_after token lease_until attempts deferrals transport",
         },
         gettext_lazy("Mails, sent and not sent: technical record"),
@@ -35,9 +36,29 @@ TABLES = (
         why=gettext_lazy("The figures of the campaigns must stay right."),
         until=gettext_lazy("without an end: it no longer leads to the person"),
     ),
+    Table(
+        "campaigns.MailUse",
+        Fate.DELETE,
+        {Data.BEHAVIOUR: "kind at", Data.TECHNICAL: "by_machine"},
+        gettext_lazy("Mails opened and links clicked, by your consent"),
+        person="delivery__customer",
+        shown=(
+            ("at", gettext_lazy("When")),
+            ("delivery__campaign__name", gettext_lazy("Mail")),
+            ("kind", gettext_lazy("What")),
+            ("link__target", gettext_lazy("Link")),
+            ("by_machine", gettext_lazy("By a machine")),
+        ),
+        order="at",
+    ),
+    Table("campaigns.Link", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "code position target good_until"}),
+    Table("campaigns.LinkCount", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "day clicks machine"}),
+    Table("campaigns.TrackingSwitch", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "id counts changed_at"}),
     Table("campaigns.Receipt", Fate.KEEP, {Data.BEHAVIOUR: "status at", Data.TECHNICAL: "delivery_id received_at"}),
     Table("campaigns.Template", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "name recipe created_at"}),
-    Table("campaigns.TemplateVersion", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "number subject blocks frozen_at created_at"}),
+    Table(
+        "campaigns.TemplateVersion", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "number subject blocks frozen_at created_at"}
+    ),
     Table(
         "campaigns.Campaign",
         Fate.NOT_OF_CUSTOMERS,
@@ -74,8 +95,10 @@ def mails(customer_ids: Sequence[int]) -> list[Section]:
 def cut_off(customer_ids: Sequence[int], shell_id: int) -> int:
     """Give the person's mails to the shell that stays, without anything that leads back. Returns how many.
 
-    What has not passed the gate never goes; what is on the wire is settled as usual.
+    What has not passed the gate never goes; what is on the wire is settled as usual. What they did with their mails is
+    deleted.
     """
+    MailUse.objects.filter(delivery__customer__in=customer_ids).delete()
     theirs = Delivery.objects.filter(customer__in=customer_ids)
     theirs.filter(state__in=[State.PLANNED, State.CLAIMED]).update(
         state=State.SUPPRESSED, reason="erased", token=None, lease_until=None, settled_at=F("planned_at")
@@ -100,6 +123,16 @@ def old_detail() -> QuerySet[Delivery]:
     return settled.exclude(smtp_reply="", message_id="", provider_id="")
 
 
+def old_uses() -> QuerySet[MailUse]:
+    """What people did with their mails more than 13 months ago."""
+    return MailUse.objects.filter(at__lt=now() - timedelta(days=DETAIL_MONTHS * 365 // 12))
+
+
+def old_links() -> QuerySet[Link]:
+    """Links that lead nowhere any more, for no mail with them went for 400 days."""
+    return Link.objects.filter(good_until__lt=now())
+
+
 RULES = (
     Rule(
         "mail_detail",
@@ -109,5 +142,32 @@ RULES = (
         old_detail,
         lambda rows: rows.update(smtp_reply="", message_id="", provider_id=""),
         "settled_at",
+    ),
+    Rule(
+        "mail_use",
+        gettext_lazy("Mails opened and links clicked by people who agreed"),
+        gettext_lazy("deleted after 13 months"),
+        gettext_lazy("Older habits say nothing about the next mail."),
+        old_uses,
+        lambda rows: rows.delete()[0],
+        "at",
+    ),
+    Rule(
+        "mail_use_ended",
+        gettext_lazy("The same of people who do not agree any more"),
+        gettext_lazy("deleted at once; what a merge or an import left behind, at night"),
+        gettext_lazy("The consent was the only ground to keep it (Art. 17(1)(b) GDPR)."),
+        mail_use.without_consent,
+        lambda rows: rows.delete()[0],
+        "at",
+    ),
+    Rule(
+        "counted_links",
+        gettext_lazy("Counted links with their totals"),
+        gettext_lazy("deleted 400 days after the last mail with them"),
+        gettext_lazy("Nobody follows them any more, and their target may belong to somebody else by then."),
+        old_links,
+        lambda rows: rows.delete()[0],
+        "good_until",
     ),
 )

@@ -11,8 +11,8 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns import gating, invariants, personal, sending
-from campaigns.models import Delivery
+from campaigns import gating, invariants, mail_use, personal, sending, tracking
+from campaigns.models import Delivery, MailUse
 from campaigns.panels import panels
 from campaigns.reasons import ICONS, sentence
 from crm.invariants import Invariant
@@ -23,7 +23,7 @@ from crm.privacy.retention import Rule
 from crm.privacy.sections import Section
 
 State = Delivery.State
-KIND = "mail"
+KIND, USE = "mail", "mail_use"
 TOLD = (State.SENT, State.UNKNOWN, State.SUPPRESSED, State.FAILED, State.QUARANTINED)
 SENDER_SILENT_S = 60
 LATE_S = 120
@@ -31,20 +31,23 @@ WAIT_FOR_WIRE_S = 2.0
 
 
 class CampaignsPlugin(Plugin):
-    timeline_kinds: dict[str, str | Promise] = {KIND: gettext_lazy("Mails")}
+    timeline_kinds: dict[str, str | Promise] = {KIND: gettext_lazy("Mails"), USE: gettext_lazy("Openings and clicks")}
     nav = (NavEntry(gettext_lazy("Campaigns"), "campaigns", "send", "campaigns.view", 30),)
 
     def panels(self, customer: Customer, user: User) -> Iterable[Panel]:
         return panels(customer, user)
 
     def timeline(self, customer: Customer, kinds: set[str], before: datetime, limit: int) -> Iterable[TimelineEntry]:
-        if KIND not in kinds:
-            return []
-        rows = told(customer).filter(at__lt=before).select_related("campaign").order_by("-at", "-pk")[:limit]  # type: ignore[misc]
-        return [_entry(row) for row in rows]
+        found: list[TimelineEntry] = []
+        if KIND in kinds:
+            rows = told(customer).filter(at__lt=before).select_related("campaign").order_by("-at", "-pk")[:limit]  # type: ignore[misc]
+            found += [_entry(row) for row in rows]
+        if USE in kinds:
+            found += [_use(moment) for moment in mail_use.of_person(customer, before, limit)]
+        return sorted(found, key=lambda entry: entry.at, reverse=True)[:limit]
 
     def timeline_counts(self, customer: Customer) -> dict[str, int]:
-        return {KIND: told(customer).count()}
+        return {KIND: told(customer).count(), USE: mail_use.number(customer)}
 
     def greetings(self, day: date, customer_ids: Sequence[int]) -> dict[int, datetime]:
         """Birthday mails of the year that are planned, on their way or sent."""
@@ -53,8 +56,13 @@ class CampaignsPlugin(Plugin):
         return dict(going.annotate(at=Coalesce("settled_at", "not_before")).values_list("customer_id", "at"))
 
     def on_withdraw(self, customer_id: int, purposes: Sequence[str], channel: str) -> None:
-        """Stop this person's advertising for these purposes that has not passed the gate yet."""
+        """Stop this person's advertising for these purposes that has not passed the gate yet.
+
+        With the consent to tracking, what was noted by it goes: nothing else allows to keep it.
+        """
         if channel == "email":
+            if tracking.PURPOSE in purposes:
+                mail_use.forget(customer_id)
             Delivery.objects.filter(
                 customer_id=customer_id,
                 state__in=[State.PLANNED, State.CLAIMED],
@@ -104,6 +112,15 @@ def _entry(row: Delivery) -> TimelineEntry:
     why = sentence(row.reason) if row.reason else ""
     tone = tone if tone in ("good", "bad") else ""
     return TimelineEntry(at=row.at, kind=KIND, icon=icon, title=title, notes=[why] if why else [], tone=tone)  # type: ignore[attr-defined]
+
+
+def _use(moment: mail_use.Moment) -> TimelineEntry:
+    said = _("Mail opened: %(name)s") if moment.kind == MailUse.Kind.OPEN else _("Link clicked: %(name)s")
+    notes = [_("probably by a machine")] if moment.machine else []
+    icon = "mail-opened" if moment.kind == MailUse.Kind.OPEN else "click"
+    text = mail_use.short(moment.target) if moment.target else ""
+    title = said % {"name": moment.mail}
+    return TimelineEntry(at=moment.at, kind=USE, icon=icon, title=title, text=text, notes=notes)
 
 
 def sender_finding() -> str:

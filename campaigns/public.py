@@ -1,4 +1,6 @@
-"""The unsubscribe page: no log-in, no cookie, and nothing changes by opening it.
+"""What mails lead to without a log-in or a cookie: the unsubscribe page, counted links, and the pixel.
+
+Nothing but counters changes by opening any of them, so scanners may open all.
 
 A mail program's button sends a POST (RFC 8058); a person opens the page and presses its button. Both end the
 permission at once, may be repeated, and answer 200 without a redirect. A link that was not made here changes nothing.
@@ -6,13 +8,39 @@ permission at once, may be repeated, and answer 200 without a redirect. A link t
 
 from collections.abc import Mapping
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
+from campaigns import tracking
 from campaigns.composing import UNSUBSCRIBE
 from crm import consent, links, preferences, tokens
 from crm.filters import purpose_label
 from crm.models import ConsentState, Customer, Purpose
-from crm.views.public.page import answer, how, page
+from crm.views.public.page import answer, dead_link, how, page
+
+# What browsers and mail programs say when they fetch ahead of a person.
+AHEAD = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
+
+
+@page(posts=False)
+def link(request: HttpRequest, token: str) -> HttpResponse:
+    """Lead on to where a link in a mail goes, and count it. Nothing in the address can change where that is."""
+    target = tracking.follow(token, machine=by_machine(request))
+    return HttpResponseRedirect(target) if target else dead_link(request)
+
+
+@page(posts=False)
+def pixel(request: HttpRequest, token: str) -> HttpResponse:
+    """One transparent point, whoever asks. Any page may show it, for a mail is shown in the pages of others."""
+    tracking.opened(token, machine=by_machine(request))
+    response = HttpResponse(tracking.IMAGE, content_type="image/gif")
+    response["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
+def by_machine(request: HttpRequest) -> bool:
+    """Whether the request itself says that nobody is looking at what it fetches."""
+    wishes = (request.headers.get(name, "").lower() for name in AHEAD)
+    return request.method == "HEAD" or any("prefetch" in wish or "preview" in wish for wish in wishes)
 
 
 @page()

@@ -3,7 +3,7 @@
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from campaigns import sending
+from campaigns import gating
 from campaigns.models import Delivery
 from crm import permission
 
@@ -52,5 +52,5 @@ CLOSED = {
 
 def why_closed() -> str:
     """Why this installation sends nothing at all, as a sentence; '' if it does."""
-    code = sending.closed()
+    code = gating.closed()
     return str(CLOSED.get(code, code))

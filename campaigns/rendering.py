@@ -18,7 +18,7 @@ from liquid import Environment, StrictUndefined
 from liquid.exceptions import LiquidError
 from liquid.template import BoundTemplate
 
-from campaigns import legal
+from campaigns import legal, tracking
 from campaigns.models import BlockKind, TemplateVersion
 
 LANGUAGES = ("de", "en")
@@ -80,15 +80,16 @@ class Content:
 
 @dataclass(frozen=True)
 class Compiled:
-    """A text in one language, ready to be filled in for many people."""
+    """A text in one language, ready to be filled in for many people. `defaults`: links as the marketer gave them."""
 
     subject: BoundTemplate
     text: BoundTemplate
     html: BoundTemplate
+    defaults: Mapping[str, str]
 
     def fill(self, values: Mapping[str, str]) -> Content:
         """The mail for one person. Raises RenderError, e.g. for a value that does not exist."""
-        values = {name: cleaned(value) for name, value in values.items()}
+        values = {name: cleaned(value) for name, value in {**self.defaults, **values}.items()}
         try:
             subject = " ".join(self.subject.render(**values).split())
             return Content(subject, self.text.render(**values), self.html.render(**values))
@@ -132,13 +133,19 @@ def compiled_once(version: TemplateVersion, language: str, message_class: str) -
 
 def compiled(version: TemplateVersion, language: str, message_class: str) -> Compiled:
     """Make a version's blocks into templates for subject, plain text and HTML. Raises RenderError."""
-    blocks = [(block["kind"], block["text"][language], block.get("url", "")) for block in version.blocks]
+    targets = tracking.countable(version)
+    blocks = [
+        (block["kind"], block["text"][language], tracking.LINK % at if at in targets else block.get("url", ""))
+        for at, block in enumerate(version.blocks)
+    ]
     notice = legal.notice(language, message_class)
+    pixel = "" if message_class == "transactional" else tracking.PIXEL
     try:
         return Compiled(
             _PLAIN.from_string(version.subject[language]),
             _PLAIN.from_string("\n\n".join([*map(_plain, blocks), "-- \n" + _plain_notice(notice)]) + "\n"),
-            _HTML.from_string(_page(blocks, notice, language)),
+            _HTML.from_string(_page(blocks, notice, language).replace("</body>", f"{pixel}</body>")),
+            tracking.defaults(targets),
         )
     except LiquidError as error:
         raise RenderError(str(error).splitlines()[0]) from error

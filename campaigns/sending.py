@@ -1,4 +1,4 @@
-"""Claim, gate, send, settle: the life of a delivery, one fenced UPDATE for each step.
+"""Claim, gate, send, settle: the life of a delivery, one fenced UPDATE for each step (the gate is `campaigns.gating`).
 
 Nothing is locked while a mail server talks. Two states keep what a crash leaves behind small: `claimed` (certainly not
 sent, safe to give back) and `sending` (nobody can know, at most one a sender). `docs/sending.md` has the whole picture.
@@ -19,11 +19,10 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils.timezone import now
 
-from campaigns import composing, prepared, rendering, transport
+from campaigns import composing, gating, rendering, tracking, transport
 from campaigns.message import StableMessage
 from campaigns.models import TemplateVersion
 from campaigns.transport import Outcome, Transport, Verdict
-from crm import permission
 from crm.models import ContactPoint, Shop
 
 log = structlog.get_logger(__name__)
@@ -52,57 +51,6 @@ UPDATE campaigns_delivery SET state = 'claimed', token = %(token)s, attempts = a
 WHERE id IN (SELECT id FROM due) AND state = 'planned'
 RETURNING id, message_class, purpose, priority, not_before
 """
-
-GATE_LOCK = "SELECT FROM crm_customer WHERE id = %(customer)s FOR NO KEY UPDATE"
-GATE = """
-WITH mine AS (
-  SELECT delivery.id, delivery.customer_id, delivery.email_hash, delivery.not_after, delivery.event_id,
-         campaign.status = 'running' AND (campaign.switched_on OR NOT campaign.standing) AS running
-  FROM campaigns_delivery delivery JOIN campaigns_campaign campaign ON campaign.id = delivery.campaign_id
-  WHERE delivery.id = %(id)s AND delivery.token = %(token)s AND delivery.state = 'claimed'
-    AND delivery.lease_until > clock_timestamp()
-), verdict AS ({verdicts}), ruled AS (
-  SELECT mine.*, verdict.code, verdict.evidence_id, verdict.later, CASE
-      WHEN NOT mine.running OR NOT EXISTS (
-        SELECT FROM crm_shop WHERE armed_for = %(deployment)s AND armed_for <> '') THEN 'closed'
-      WHEN mine.not_after <= now() THEN 'expired'
-      WHEN EXISTS (SELECT FROM crm_event event JOIN crm_purchase purchase ON purchase.id = event.purchase_id
-                   WHERE event.id = mine.event_id AND purchase.status = 'cancelled') THEN 'cause_gone'
-      WHEN verdict.code = 'quiet_hours' AND verdict.later < mine.not_after THEN 'wait'
-      WHEN NOT verdict.allowed THEN verdict.code
-      WHEN verdict.address_hash IS DISTINCT FROM mine.email_hash THEN 'address_changed'
-      WHEN verdict.code <> %(ground)s THEN 'again'
-      ELSE 'go' END AS ruling
-  FROM mine JOIN verdict USING (customer_id)
-), moved AS (
-  UPDATE campaigns_delivery delivery SET
-    state = CASE WHEN ruling = 'go' THEN 'sending' WHEN ruling IN ('closed', 'wait', 'again') THEN 'planned'
-                 ELSE 'suppressed' END,
-    reason = CASE WHEN ruling = 'go' THEN ruled.code WHEN ruling IN ('closed', 'wait', 'again') THEN ''
-                  ELSE ruling END,
-    evidence = ruled.evidence_id,
-    not_before = CASE WHEN ruling = 'wait' THEN ruled.later ELSE delivery.not_before END,
-    attempts = CASE WHEN ruling = 'go' THEN delivery.attempts ELSE greatest(delivery.attempts - 1, 0) END,
-    token = CASE WHEN ruling = 'go' THEN delivery.token END,
-    lease_until = CASE WHEN ruling = 'go' THEN clock_timestamp() + %(lease)s END,
-    sending_at = CASE WHEN ruling = 'go' THEN clock_timestamp() ELSE delivery.sending_at END,
-    settled_at = CASE WHEN ruling NOT IN ('go', 'closed', 'wait', 'again') THEN now() END,
-    transport = CASE WHEN ruling = 'go' THEN %(transport)s ELSE delivery.transport END,
-    message_id = CASE WHEN ruling = 'go' THEN %(message_id)s ELSE delivery.message_id END
-  FROM ruled WHERE delivery.id = ruled.id AND delivery.token = %(token)s AND delivery.state = 'claimed'
-  RETURNING delivery.customer_id, delivery.message_class, ruled.ruling
-), used AS (
-  UPDATE crm_consentstate SET last_used_at = now() FROM ruled JOIN moved USING (customer_id)
-  WHERE moved.ruling = 'go' AND ruled.code = 'consent' AND crm_consentstate.customer_id = ruled.customer_id
-    AND crm_consentstate.evidence_id = ruled.evidence_id
-), logged AS (
-  INSERT INTO crm_maillog (customer_id, message_class, at)
-  SELECT customer_id, message_class, now() FROM moved WHERE ruling = 'go'
-)
-SELECT ruling FROM moved
-"""
-
-_VERDICTS = permission.verdicts("mine")
 
 # A reaper may have ruled `unknown` while the server took its time; the answer in our hands is better evidence.
 SETTLE = """
@@ -140,11 +88,6 @@ class Claim:
     token: UUID
     rows: Sequence[tuple[UUID, str, str]]
     ends: float
-
-
-def lease() -> timedelta:
-    """How long a claim lasts; a row being sent has twice as long before anybody wonders."""
-    return timedelta(seconds=settings.SEND_LEASE_S)
 
 
 def passes_by_itself(error: Exception) -> bool:
@@ -187,13 +130,13 @@ class Sender:
 
     def claim(self, limit: int, *, suspects: bool = False) -> Claim:
         """Take up to `limit` due rows under a fresh token; with `suspects`, those that crashed before instead."""
-        if closed():
+        if gating.closed():
             return Claim(uuid4(), [], 0)
         token = uuid4()
         # Read before the statement: our clock must not run out later than the database's.
         ends = time.monotonic() + settings.SEND_LEASE_S / 2
         wanted = (1, 32_000) if suspects else (0, 0)
-        parameters = {"limit": limit, "token": token, "lease": lease(), "least": wanted[0], "most": wanted[1]}
+        parameters = {"limit": limit, "token": token, "lease": gating.lease(), "least": wanted[0], "most": wanted[1]}
         rows = self._persist(lambda: fetch(CLAIM, parameters))
         rows.sort(key=lambda row: (row[3], row[4], row[0]))
         return Claim(token, [(pk, kind, purpose) for pk, kind, purpose, _priority, _from in rows], ends)
@@ -219,6 +162,8 @@ class Sender:
             ids = [pk for pk, *of in claim.rows if of == [kind, purpose]]
             orders |= self._persist(partial(composing.load, ids, kind, purpose, shop))
         versions = TemplateVersion.objects.in_bulk({order.version_id for order in orders.values()})
+        counted = {(order.campaign_id, order.version_id) for order in orders.values() if order.tracking}
+        codes = {pair: tracking.codes(pair[0], versions[pair[1]]) for pair in counted}
         for pk, *_of in claim.rows:
             if pk not in orders:
                 continue
@@ -228,7 +173,9 @@ class Sender:
                 yield StableMessage(), order
                 continue
             try:
-                mail = composing.compose(order, shop, versions[order.version_id])
+                mail = composing.compose(
+                    order, shop, versions[order.version_id], codes.get((order.campaign_id, order.version_id))
+                )
                 mail.wire  # noqa: B018 - made now: what cannot be made must fail before the gate
             except rendering.RenderError as error:
                 self._fail(pk, claim.token, "render_error", str(error))
@@ -261,7 +208,7 @@ class Sender:
 
     def _pass_gate(self, order: composing.Order, token: UUID, shop: Shop) -> bool:
         try:
-            return gate(order, token, shop, self.mail.name) == "go"
+            return gating.gate(order, token, shop, self.mail.name) == "go"
         except (OperationalError, InterfaceError) as error:
             if not passes_by_itself(error):
                 raise
@@ -318,37 +265,6 @@ def _pause(delivery_id: UUID) -> timedelta:
     deferrals = (fetch("SELECT deferrals FROM campaigns_delivery WHERE id = %s", [delivery_id]) or [(0,)])[0][0]
     seconds = min(FIRST_PAUSE_S * 2.0 ** min(deferrals, 12), LONGEST_PAUSE_S)
     return timedelta(seconds=seconds * random.uniform(0.75, 1.25))  # noqa: S311 - no secret
-
-
-def closed() -> str:
-    """Why this installation may not send at all; empty if it may."""
-    shop = Shop.current()
-    if not settings.DEPLOYMENT_ID or shop.armed_for != settings.DEPLOYMENT_ID:
-        return "not armed"
-    if not shop.sender_email:
-        return "no sender address"
-    return "" if shop.imprint.strip() else "no imprint"
-
-
-def gate(order: composing.Order, token: UUID, shop: Shop, transport_name: str = "") -> str:
-    """Ask for one claimed mail whether it may go now. "go": it is `sending` and logged; else it was put elsewhere.
-
-    Returns "" if the row is not ours any more. The customer's row is locked first and everything read after it, so
-    a withdrawal is either seen here, or comes after the mail and waits for it. Two mails to one person pass one by
-    one, so the cap is exact.
-    """
-    parameters = permission.parameters(order.message_class, order.purpose, shop=shop) | {
-        "id": order.id,
-        "customer": order.customer_id,
-        "token": token,
-        "deployment": settings.DEPLOYMENT_ID,
-        "ground": order.ground,
-        "lease": 2 * lease(),
-        "transport": transport_name,
-        "message_id": composing.message_id(order.id),
-    }
-    rows = prepared.fetch(GATE_LOCK, GATE.format(verdicts=_VERDICTS), parameters)
-    return rows[0][0] if rows else ""
 
 
 def mark_undeliverable(customer_id: int, address: str) -> None:

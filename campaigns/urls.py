@@ -1,15 +1,18 @@
 from django.urls import path
 
 from campaigns import api, public
-from campaigns.views import mailing, overview
+from campaigns.views import mailing, overview, tracking
 
 urlpatterns = [
     path("u/<str:token>/", public.unsubscribe, name="unsubscribe"),
+    path("l/<str:token>/", public.link, name="counted_link"),
+    path("o/<str:token>.gif", public.pixel, name="pixel"),
     path("webhooks/receipts/", api.Receipts.as_view(), name="receipts"),
     path("api/v1/runs/", api.RunList.as_view(), name="api-runs"),
     path("api/v1/runs/<int:pk>/", api.RunDetail.as_view(), name="api-run"),
     path("campaigns/", overview.campaigns, name="campaigns"),
     path("campaigns/recipes/<slug:code>/switch", overview.switch, name="recipe_switch"),
+    path("campaigns/tracking/switch", tracking.switch, name="tracking_switch"),
     path("campaigns/mailings/new", mailing.new, name="mailing_new"),
     path("campaigns/mailings/audience", mailing.audience, name="mailing_audience"),
     path("campaigns/mailings/<int:pk>/", mailing.mailing, name="mailing"),

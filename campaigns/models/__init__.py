@@ -1,15 +1,20 @@
 from campaigns.models.campaign import Campaign, JobRun, Run
 from campaigns.models.delivery import Delivery, Receipt, SenderHeartbeat
 from campaigns.models.template import BlockKind, Template, TemplateVersion
+from campaigns.models.tracking import Link, LinkCount, MailUse, TrackingSwitch
 
 __all__ = [
     "BlockKind",
     "Campaign",
     "Delivery",
     "JobRun",
+    "Link",
+    "LinkCount",
+    "MailUse",
     "Receipt",
     "Run",
     "SenderHeartbeat",
     "Template",
     "TemplateVersion",
+    "TrackingSwitch",
 ]

@@ -28,6 +28,13 @@ class Delivery(models.Model):
         FAILED = "failed", _("failed")
         QUARANTINED = "quarantined", _("set aside")
 
+    class Tracking(models.TextChoices):
+        """How clicks on its links are counted, settled at the gate (`campaigns.tracking`)."""
+
+        NONE = "", _("not counted")
+        TOTALS = "totals", _("counted for all recipients together")
+        PERSON = "person", _("noted for the person, who agreed")
+
     id = models.UUIDField(primary_key=True, db_default=RandomUUID(), editable=False)
     # Every row of one planning names the same campaign, run and text; to have each row prove it halves the speed.
     campaign = models.ForeignKey(
@@ -61,6 +68,7 @@ class Delivery(models.Model):
     deferrals = models.PositiveSmallIntegerField(db_default=0)
     transport = models.CharField(max_length=60, blank=True, db_default="")
     message_id = models.CharField(max_length=200, blank=True, db_default="")
+    tracking = models.CharField(max_length=6, choices=Tracking, blank=True, db_default="", default="")
     provider_id = models.CharField(max_length=200, blank=True, db_default="")
     smtp_reply = models.CharField(max_length=300, blank=True, db_default="")
     planned_at = models.DateTimeField(db_default=models.functions.Now())

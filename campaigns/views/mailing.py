@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from campaigns import composing, drafting, planning, rendering, testing
+from campaigns import composing, drafting, mail_use, planning, rendering, testing, tracking
 from campaigns.audience import Reach, reach_of
 from campaigns.forms import LaunchForm, MailingForm, initial_of
 from campaigns.models import Campaign, Delivery
@@ -261,4 +261,6 @@ def _watched(campaign: Campaign) -> dict[str, Any]:
         "previews": previews(campaign),
         "stage_names": [stage.label for stage in STAGES if stage.code in campaign.stages],
         "closed": why_closed(),
+        "use": mail_use.totals(campaign.pk),
+        "counting": tracking.is_on(),
     }

@@ -16,11 +16,11 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from campaigns import drafting, panels, planning, recipes
+from campaigns import drafting, mail_use, panels, planning, recipes, tracking
 from campaigns.models import Campaign, Delivery
 from campaigns.reasons import why_closed
 from campaigns.recipe import Recipe
-from crm import access
+from crm import access, days
 from crm.access import requires
 from crm.models import Customer
 
@@ -43,17 +43,18 @@ class Tally:
 
 @dataclass(frozen=True)
 class Standing:
-    """A recipe with its campaign and its mails of the last 30 days."""
+    """A recipe with its campaign, its mails of the last 30 days and the clicks on their links."""
 
     recipe: Recipe
     campaign: Campaign
     tally: Tally
+    clicks: int = 0
 
 
 @requires("campaigns.view")
 @require_GET
 def campaigns(request: HttpRequest) -> HttpResponse:
-    """Seven queries, however many mailings there are."""
+    """Nine queries, however many mailings there are."""
     everything = recipes.everything()
     standing = [campaign for campaign in recipes.standing_campaigns() if campaign.recipe in everything]
     mailings = Campaign.objects.filter(standing=False).select_related("launched_by", "created_by").order_by("-pk")
@@ -64,17 +65,21 @@ def campaigns(request: HttpRequest) -> HttpResponse:
     shown, more = rows[:PAGE], len(rows) > PAGE
     recent = tallies([campaign.pk for campaign in standing], since_days=WINDOW_DAYS)
     whole = tallies([campaign.pk for campaign in shown])
+    clicks = mail_use.clicks_since([campaign.pk for campaign in standing], days.today() - timedelta(days=WINDOW_DAYS))
     return render(
         request,
         "campaigns/overview.html",
         {
-            "standing": [Standing(everything[one.recipe], one, recent[one.pk]) for one in standing],
+            "standing": [
+                Standing(everything[one.recipe], one, recent[one.pk], clicks.get(one.pk, 0)) for one in standing
+            ],
             "mailings": [(campaign, whole[campaign.pk]) for campaign in shown],
             "window": WINDOW_DAYS,
             "columns": columns(access.may(request.user, "campaigns.manage")),
             "next": f"?before={shown[-1].pk}" if more else "",
             "newest": not before,
             "closed": why_closed(),
+            "counting": tracking.is_on(),
         },
     )
 
@@ -146,7 +151,7 @@ def customer_mails(request: HttpRequest, pk: int) -> HttpResponse:
         "campaigns/customer_mails.html",
         {
             "customer": customer,
-            "mails": [panels.mail_of(row) for row in kept],
+            "mails": panels.mails_of(customer, kept),
             "older": kept[-1].planned_at.isoformat() if more else "",
         },
     )

@@ -234,13 +234,13 @@ class TestGate:
     def test_a_copied_or_unfinished_installation_sends_nothing(
         self, smtp_sink: SmtpSink, broken: dict[str, str], finding: str
     ) -> None:
-        from campaigns import sending
+        from campaigns import gating
 
         person("anna@example.test", "newsletter")
         launched()
         Shop.objects.update(**broken)
         deliver()
-        assert sending.closed() == finding
+        assert gating.closed() == finding
         assert smtp_sink.messages == [] and states() == {"planned": 1}
 
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils.timezone import now
 
-from campaigns import composing, planning, prepared, sending, wake
+from campaigns import composing, gating, planning, prepared, sending, wake
 from campaigns.models import Delivery
 from campaigns.sending import Sender
 from crm import consent, plugins
@@ -89,7 +89,7 @@ class TestWithdrawalAgainstGate:
             order, claim = claimed_order()
             with transaction.atomic():
                 withdraw(order)
-                gate = Side(lambda: sending.gate(order, claim.token, Shop.current()))
+                gate = Side(lambda: gating.gate(order, claim.token, Shop.current()))
                 wait_until(somebody_waits_for_a_lock)
             assert gate.ended() == ("withdrawn" if silent_upper_apps else "")
             assert Delivery.objects.get(pk=order.id).state == "suppressed"
@@ -98,7 +98,7 @@ class TestWithdrawalAgainstGate:
         for _ in range(ROUNDS):
             order, claim = claimed_order()
             with transaction.atomic():
-                assert sending.gate(order, claim.token, Shop.current()) == "go"
+                assert gating.gate(order, claim.token, Shop.current()) == "go"
                 withdrawal = Side(lambda: withdraw(order))
                 wait_until(somebody_waits_for_a_lock)
             time.sleep(0.1)
@@ -117,27 +117,27 @@ class TestWithdrawalAgainstGate:
 
     def test_it_waits_two_seconds_at_most(self) -> None:
         order, claim = claimed_order()
-        assert sending.gate(order, claim.token, Shop.current()) == "go"
+        assert gating.gate(order, claim.token, Shop.current()) == "go"
         started = time.monotonic()
         withdraw(order)
         assert 1.9 < time.monotonic() - started < 3.5
 
     def test_without_the_lock_a_mail_would_pass_after_the_withdrawal(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Positive control: the withdrawal is committed while the gate is still open."""
-        monkeypatch.setattr(sending, "GATE_LOCK", "SELECT %(customer)s")
+        monkeypatch.setattr(gating, "GATE_LOCK", "SELECT %(customer)s")
         # Noting the use of a permission locks its row as well, and so guards a second time.
-        monkeypatch.setattr(sending, "GATE", sending.GATE.replace("ruled.code = 'consent' AND crm", "false AND crm"))
+        monkeypatch.setattr(gating, "GATE", gating.GATE.replace("ruled.code = 'consent' AND crm", "false AND crm"))
         monkeypatch.setattr(plugins._registry, "plugins", [])
         order, claim = claimed_order()
         with transaction.atomic():
-            assert sending.gate(order, claim.token, Shop.current()) == "go"
+            assert gating.gate(order, claim.token, Shop.current()) == "go"
             Side(lambda: withdraw(order)).ended(5)
 
     def test_with_the_lock_it_cannot(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(plugins._registry, "plugins", [])
         order, claim = claimed_order()
         with transaction.atomic():
-            assert sending.gate(order, claim.token, Shop.current()) == "go"
+            assert gating.gate(order, claim.token, Shop.current()) == "go"
             withdrawal = Side(lambda: withdraw(order))
             with pytest.raises(AssertionError, match="still waits"):
                 withdrawal.ended(0.5)

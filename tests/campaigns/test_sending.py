@@ -7,7 +7,7 @@ import pytest
 from django.core.management import call_command
 from django.utils.timezone import now
 
-from campaigns import planning, resolving, sending
+from campaigns import gating, planning, resolving, sending
 from campaigns.models import Campaign, Delivery, Receipt
 from campaigns.sending import Sender
 from crm.models import ContactPoint, Shop
@@ -134,7 +134,7 @@ class TestFence:
         one_mail()
         _sender, claim = claimed()
         Delivery.objects.update(lease_until=now() - LONG_AGO)
-        assert sending.gate(orders(claim)[0], claim.token, Shop.current()) == ""  # type: ignore[arg-type]
+        assert gating.gate(orders(claim)[0], claim.token, Shop.current()) == ""  # type: ignore[arg-type]
 
     def test_a_row_taken_over_passes_the_gate_for_the_new_holder_alone(self) -> None:
         one_mail()
@@ -143,8 +143,8 @@ class TestFence:
         resolving.reap()
         _sender, fresh = claimed()
         order = orders(fresh)[0]
-        assert sending.gate(order, stale.token, Shop.current()) == ""  # type: ignore[arg-type]
-        assert sending.gate(order, fresh.token, Shop.current()) == "go"  # type: ignore[arg-type]
+        assert gating.gate(order, stale.token, Shop.current()) == ""  # type: ignore[arg-type]
+        assert gating.gate(order, fresh.token, Shop.current()) == "go"  # type: ignore[arg-type]
 
     def test_without_the_fence_the_stale_holder_would_send(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Positive control of the test above."""
@@ -154,9 +154,9 @@ class TestFence:
         resolving.reap()
         _sender, fresh = claimed()
         fences = ("AND delivery.token = %(token)s ", "AND delivery.token = %(token)s AND delivery.state")
-        unfenced = sending.GATE.replace(fences[1], "AND delivery.state")
-        monkeypatch.setattr(sending, "GATE", unfenced)
-        assert sending.gate(orders(fresh)[0], stale.token, Shop.current()) == "go"  # type: ignore[arg-type]
+        unfenced = gating.GATE.replace(fences[1], "AND delivery.state")
+        monkeypatch.setattr(gating, "GATE", unfenced)
+        assert gating.gate(orders(fresh)[0], stale.token, Shop.current()) == "go"  # type: ignore[arg-type]
 
     def test_an_answer_that_comes_late_is_still_evidence(self, smtp_sink: SmtpSink) -> None:
         delivery = one_mail()
@@ -208,7 +208,7 @@ class TestCrashes:
         settings.SEND_GRACE_S = 900  # type: ignore[attr-defined]
         one_mail()
         _sender, claim = claimed()
-        sending.gate(orders(claim)[0], claim.token, Shop.current())  # type: ignore[arg-type]
+        gating.gate(orders(claim)[0], claim.token, Shop.current())  # type: ignore[arg-type]
         Delivery.objects.update(lease_until=now() - timedelta(seconds=890))
         resolving.resolve()
         assert states() == {"sending": 1}
