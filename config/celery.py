@@ -14,6 +14,8 @@ app.conf.beat_schedule = {
     "score-changed": {"task": "loyalty.tasks.score_changed", "schedule": 20},
     "score-all": {"task": "loyalty.tasks.score_all_once_a_day", "schedule": 600},
     "figures": {"task": "loyalty.tasks.refresh_wanted_figures", "schedule": 15},
+    "months": {"task": "loyalty.tasks.update_months", "schedule": 600},
+    "lifetime-value": {"task": "loyalty.tasks.refit_lifetime_value", "schedule": 900},
     "plan": {"task": "campaigns.tasks.plan_due", "schedule": 10},
     "send": {"task": "campaigns.tasks.send_due", "schedule": 10},
     "resolve": {"task": "campaigns.tasks.resolve_unknown", "schedule": 60},

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.models import Customer
 from crm.plugins import Column
-from loyalty import rules, scoring
+from loyalty import month_filters, rules, scoring
 from loyalty.models import Assessment
 from loyalty.stages import STAGES
 from loyalty.status import Status, status_expression
@@ -69,4 +69,5 @@ def filters() -> dict[str, django_filters.Filter]:
             empty_label=everything,
             method=by_bond,
         ),
+        **month_filters.filters(),
     }

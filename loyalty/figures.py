@@ -17,14 +17,23 @@ from urllib.parse import parse_qsl, urlencode
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
-from django.db.models import Q
 from django.utils.timezone import now
 
 from loyalty import rules, scoring
 from loyalty.models import Calibration, StoredFigure
 
 # Modules with `@figure` functions. Add yours.
-SOURCES: tuple[str, ...] = ("loyalty.overview",)
+SOURCES: tuple[str, ...] = (
+    "loyalty.overview",
+    "loyalty.repurchase",
+    "loyalty.cross_buying",
+    "loyalty.intervals",
+    "loyalty.wallet",
+    "loyalty.rfm",
+    "loyalty.cohorts",
+    "loyalty.lifetime_summary",
+    "loyalty.what_if",
+)
 
 SMALL = 20_000  # customers up to whom a page may compute by itself: each figure stays far below 300 ms there
 KEPT_DAYS = 30
@@ -131,10 +140,13 @@ def refresh(name: str, **parameters: Any) -> StoredFigure:
     return row
 
 
-def refresh_wanted() -> int:
-    """Compute what somebody waits for. Returns how many. Safe to run side by side: each figure is made once."""
-    made = 0
-    while True:
+def refresh_wanted(seconds: float = 1e9) -> int:
+    """Compute what somebody waits for, for about so many seconds. Returns how many.
+
+    Safe to run side by side: each figure is made once.
+    """
+    made, started = 0, time.monotonic()
+    while not made or time.monotonic() - started < seconds:
         with transaction.atomic():
             waiting = StoredFigure.objects.filter(wanted_at__isnull=False).order_by("wanted_at", "pk")
             row = waiting.select_for_update(skip_locked=True).first()
@@ -145,6 +157,23 @@ def refresh_wanted() -> int:
             else:
                 row.delete()
         made += 1
+    return made
+
+
+def want_all() -> int:
+    """Ask for all figures that are due by themselves or were looked at lately. Returns how many."""
+    due = due_figures()
+    for name, key in due:
+        want(name, **parameters_of(key))
+    return len(due)
+
+
+def due_figures() -> list[tuple[str, str]]:
+    """(name, parameters) of what the nightly run computes; drops what nobody looked at for a month."""
+    StoredFigure.objects.filter(asked_at__lt=now().date() - timedelta(days=KEPT_DAYS)).delete()
+    StoredFigure.objects.exclude(name__in=registry()).delete()
+    due = [(one.name, key_of(variant)) for one in registry().values() for variant in one.variants]
+    return due + [known for known in StoredFigure.objects.values_list("name", "parameters") if known not in due]
 
 
 def refresh_all(told: Callable[[str, int], Any] = lambda name, milliseconds: None) -> int:
@@ -152,13 +181,8 @@ def refresh_all(told: Callable[[str, int], Any] = lambda name, milliseconds: Non
 
     told: hears of each figure and its milliseconds.
     """
-    StoredFigure.objects.filter(Q(asked_at__lt=now().date() - timedelta(days=KEPT_DAYS))).delete()
-    due = [(one.name, key_of(variant)) for one in registry().values() for variant in one.variants]
-    due += [known for known in StoredFigure.objects.values_list("name", "parameters") if known not in due]
+    due = due_figures()
     for name, key in due:
-        if name not in registry():
-            StoredFigure.objects.filter(name=name).delete()
-            continue
         row = refresh(name, **parameters_of(key))
         told(name + (f"?{key}" if key else ""), row.took_ms or 0)
     return len(due)

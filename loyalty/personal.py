@@ -91,12 +91,34 @@ TABLES = (
     Table(
         "loyalty.MonthEnd",
         Fate.NOT_OF_CUSTOMERS,
-        {Data.NONE: "month place customers counts scores purchases layout days rules_version judged_at"},
+        {Data.NONE: "month place customers counts scores moves purchases layout days rules_version judged_at"},
     ),
     Table(
         "loyalty.StoredFigure",
         Fate.NOT_OF_CUSTOMERS,
         {Data.NONE: "name parameters value as_of computed_at rules_version took_ms wanted_at asked_at"},
+    ),
+    Table(
+        "loyalty.LifetimeValue",
+        Fate.DELETE,
+        {Data.JUDGEMENT: "orders chance alive order_value value"},
+        gettext_lazy("Expected purchases"),
+        person="customer",
+        shown=(
+            ("orders", gettext_lazy("Expected orders")),
+            ("chance", gettext_lazy("Chance of another order")),
+            ("alive", gettext_lazy("Chance of still being a customer")),
+            ("order_value", gettext_lazy("Expected value of an order")),
+            ("value", gettext_lazy("Expected value")),
+        ),
+    ),
+    Table(
+        "loyalty.LifetimeFit",
+        Fate.NOT_OF_CUSTOMERS,
+        {
+            Data.NONE: "as_of since customers repeaters every parameters spending correlation test_from test_customers"
+            " predicted actual hidden value_hidden months margin discount_rate rules_version computed_at took_ms"
+        },
     ),
     Table("loyalty.RuleSet", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "version values created_at note"}),
     Table(

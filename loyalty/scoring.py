@@ -3,7 +3,8 @@
 Only one judgement runs at a time (an advisory lock), so nobody's change of stage is recorded twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import cache
@@ -14,6 +15,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.utils.timezone import now
 
+from crm import sql
 from crm.days import day_of, today
 from crm.models import Shop
 from loyalty import judging, knowledge, metrics, rules, status
@@ -23,6 +25,7 @@ from loyalty.models import Assessment, Calibration, Metrics, Transition
 
 LOCK = 0x4C4F5941
 LIMIT = 5_000
+FEW = 500
 METRICS = Metrics._meta.db_table
 ASSESSMENTS = Assessment._meta.db_table
 
@@ -154,22 +157,30 @@ def score_past(day: date, store: bool = False) -> tuple[Outcome, list[tuple[str,
     Returns the outcome and the customers by stage and status. With `store` the judgements are kept and shown until
     the next `score_all`; raises PinnedError where transitions were recorded, because their history would break.
     """
-    run = _run_of(day)
+    if not store:
+        with judged_as_of(day) as (outcome, run):
+            return outcome, standing_of(day, run.assessments)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-        if store:
-            if Transition.objects.exists():
-                raise PinnedError("transitions were recorded here: a past judgement must not replace the present one")
-            outcome = _judge_everybody(cursor, run, pinned_on=day)
-        else:
-            run = replace(run, metrics="past_metrics", assessments="past_assessment")
-            for table, like in ((run.metrics, METRICS), (run.assessments, ASSESSMENTS)):
-                cursor.execute(f"CREATE TEMP TABLE {table} (LIKE {like} INCLUDING DEFAULTS INCLUDING INDEXES)")
-            outcome = _judge_everybody(cursor, run, keep=False)
-        standing = standing_of(day, run.assessments)
-        if not store:
-            cursor.execute(f"DROP TABLE {run.metrics}, {run.assessments}")
-        return outcome, standing
+        if Transition.objects.exists():
+            raise PinnedError("transitions were recorded here: a past judgement must not replace the present one")
+        outcome = _judge_everybody(cursor, _run_of(day), pinned_on=day)
+        return outcome, standing_of(day)
+
+
+@contextmanager
+def judged_as_of(day: date) -> Iterator[tuple[Outcome, Run]]:
+    """Everybody judged as of the end of a past day, in two temporary tables that the run names and that go afterwards.
+
+    Needs a transaction. Holds off every other judgement, and with it erasures, meanwhile.
+    """
+    run = replace(_run_of(day), metrics="past_metrics", assessments="past_assessment")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        for table, like in ((run.metrics, METRICS), (run.assessments, ASSESSMENTS)):
+            cursor.execute(f"CREATE TEMP TABLE {table} (LIKE {like} INCLUDING DEFAULTS INCLUDING INDEXES)")
+        yield _judge_everybody(cursor, run, keep=False), run
+        cursor.execute(f"DROP TABLE {run.metrics}, {run.assessments}")
 
 
 def standing_of(day: date, table: str = ASSESSMENTS) -> list[tuple[str, str, int]]:
@@ -246,7 +257,7 @@ def _judge_some(cursor: CursorWrapper, ids: Sequence[int], known: Calibration) -
 def _refresh(cursor: CursorWrapper, run: Run, in_force: rules.Rules) -> None:
     named = parameters_of(run, in_force)
     cursor.execute(FORGET.format(table=run.metrics, only=run.only), named)
-    cursor.execute(metrics.refresh_sql(run.metrics, some=run.some, past=run.past), named)
+    _execute(cursor, run, metrics.refresh_sql(run.metrics, some=run.some, past=run.past), named)
 
 
 def _assess(
@@ -254,9 +265,17 @@ def _assess(
 ) -> tuple[int, int]:
     named = in_force.parameters() | rhythm.parameters() | knows | parameters_of(run, in_force)
     cursor.execute(FORGET.format(table=run.assessments, only=run.only), named)
-    cursor.execute(_write_sql(run.metrics, run.assessments, run.some), named)
+    _execute(cursor, run, _write_sql(run.metrics, run.assessments, run.some), named)
     changed, moved = cursor.fetchone()
     return changed, moved
+
+
+def _execute(cursor: CursorWrapper, run: Run, statement: str, named: dict[str, Any]) -> None:
+    """Few customers are judged faster than such a statement is planned; for many, a plan made for them pays."""
+    if run.ids is not None and len(run.ids) <= FEW:
+        sql.execute_planned(cursor, statement, named)
+    else:
+        cursor.execute(statement, named)
 
 
 @cache

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.db import OperationalError
 
-from loyalty import figures, scoring
+from loyalty import figures, lifetime_value, months, scoring
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
@@ -18,17 +18,28 @@ def score_all_once_a_day() -> int:
     if scoring.judged_today():
         return 0
     judged = scoring.score_all().judged
-    refresh_figures.delay()
+    figures.want_all()
+    update_months.delay(facts=True)
+    refresh_wanted_figures.delay()
     return judged
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
-def refresh_figures() -> int:
-    """Compute the stored figures of the insights pages anew."""
-    return figures.refresh_all()
+def refresh_wanted_figures() -> int:
+    """Compute the figures that wait for it, for a minute; the next call goes on."""
+    return figures.refresh_wanted(seconds=60)
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
-def refresh_wanted_figures() -> int:
-    """Compute the figures that somebody waits for."""
-    return figures.refresh_wanted()
+def update_months(facts: bool = False) -> int:
+    """Judge the month ends that are due, for a minute; calls itself again while some are left."""
+    done = months.fill(seconds=60, facts=facts)
+    if done.left:
+        update_months.delay(facts=facts)
+    return done.judged
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
+def refit_lifetime_value() -> bool:
+    """Fit the model of future purchases anew, once a day after everybody was judged."""
+    return lifetime_value.refit_once_a_day() is not None

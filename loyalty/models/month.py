@@ -8,7 +8,8 @@ class MonthEnd(models.Model):
     """One past month end for which everybody was judged from the facts dated up to it; safe to delete.
 
     `place` is the month's position in the texts of `Standing`, from 0. `counts` are customers by the three characters
-    of stage, status and bond; `scores` maps lock-in, bond and each barrier to customers by class of score.
+    of stage, status and bond; `scores` maps lock-in, bond and each barrier to buyers by class of score; `moves` maps a
+    number of months to customers by the two characters of their stage before and now.
     """
 
     month = models.DateField(primary_key=True, help_text="The first day of the month.")
@@ -16,6 +17,7 @@ class MonthEnd(models.Model):
     customers = models.PositiveIntegerField(help_text="Customers known by then.")
     counts = models.JSONField(default=dict)
     scores = models.JSONField(default=dict)
+    moves = models.JSONField(default=dict)
     purchases = models.PositiveBigIntegerField(help_text="Purchases dated up to it; more of them make it due again.")
     layout = models.IntegerField(help_text="Which stages, statuses and bonds the characters mean.")
     days = models.FloatField(help_text="Base cycle of the shop then, in days.")
