@@ -16,6 +16,8 @@ app.conf.beat_schedule = {
     "figures": {"task": "loyalty.tasks.refresh_wanted_figures", "schedule": 15},
     "months": {"task": "loyalty.tasks.update_months", "schedule": 600},
     "lifetime-value": {"task": "loyalty.tasks.refit_lifetime_value", "schedule": 900},
+    "settle-coupons": {"task": "loyalty.tasks.settle_coupons", "schedule": 60},
+    "end-coupons": {"task": "loyalty.tasks.end_coupons", "schedule": 3600},
     "plan": {"task": "campaigns.tasks.plan_due", "schedule": 10},
     "send": {"task": "campaigns.tasks.send_due", "schedule": 10},
     "resolve": {"task": "campaigns.tasks.resolve_unknown", "schedule": 60},

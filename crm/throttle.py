@@ -53,9 +53,19 @@ def allowed(limits: tuple[Limit, ...], about: str) -> bool:
     return all([_count(limit, about) for limit in limits])
 
 
+def forgive(limits: tuple[Limit, ...], about: str) -> None:
+    """Take one try of `about` back: it was none of those that the limits are against."""
+    names = [key_of(limit, about) for limit in limits]
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE crm_throttle SET count = count - 1 WHERE key = ANY(%s) AND count > 0", [names])
+
+
+def key_of(limit: Limit, about: str) -> str:
+    return hmac.new(keyed.subkey(keyed.keys()[0], "throttle"), f"{limit.name}:{about}".encode(), "sha256").hexdigest()
+
+
 def _count(limit: Limit, about: str) -> bool:
-    name = hmac.new(keyed.subkey(keyed.keys()[0], "throttle"), f"{limit.name}:{about}".encode(), "sha256").hexdigest()
-    parameters: dict[str, Any] = {"key": name, "window": limit.window, "most": limit.most}
+    parameters: dict[str, Any] = {"key": key_of(limit, about), "window": limit.window, "most": limit.most}
     with connection.cursor() as cursor:
         cursor.execute(COUNT, parameters)
         return bool(cursor.fetchone()[0])

@@ -13,11 +13,14 @@ from crm.privacy.registry import Table
 from crm.privacy.sections import Section
 from loyalty import customer_list, history, panels, personal, rules
 from loyalty.barriers import RECORDABLE
+from loyalty.coupons import guarding
+from loyalty.coupons import personal as coupon_data
 from loyalty.models import Transition
 
 
 class LoyaltyPlugin(Plugin):
     nav = (NavEntry(_("Insights"), "insights", "chart-dots-3", "insights.view", 60),)
+    settings_tabs = (NavEntry(_("Rules"), "rules", "settings", "settings.manage", 30),)
     timeline_kinds = {history.KIND: _("Stages")}
 
     def timeline(self, customer: Customer, kinds: set[str], before: datetime, limit: int) -> Iterable[TimelineEntry]:
@@ -47,11 +50,17 @@ class LoyaltyPlugin(Plugin):
     def labels(self) -> Mapping[str, Mapping[str, str]]:
         return rules.own_labels()
 
+    def readiness(self) -> Iterable[tuple[str, str]]:
+        return [("coupons", guarding.finding())]
+
     def personal_data(self) -> Sequence[Table]:
-        return personal.TABLES
+        return (*personal.TABLES, *coupon_data.TABLES)
 
     def export(self, customer: Customer, customer_ids: Sequence[int]) -> Iterable[Section]:
         return personal.reasons(customer)
+
+    def erase(self, customer_ids: Sequence[int], shell_id: int) -> int:
+        return coupon_data.cut_off(customer_ids, shell_id)
 
     def before_erase(self) -> None:
         personal.hold_off_judging()

@@ -3,7 +3,9 @@
 from celery import shared_task
 from django.db import OperationalError
 
+from crm import idempotency
 from loyalty import figures, lifetime_value, months, scoring
+from loyalty.coupons import ledger, returns
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
@@ -43,3 +45,17 @@ def update_months(facts: bool = False) -> int:
 def refit_lifetime_value() -> bool:
     """Fit the model of future purchases anew, once a day after everybody was judged."""
     return lifetime_value.refit_once_a_day() is not None
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
+def settle_coupons() -> None:
+    """Release reservations that ran out, link redemptions to their purchases, take returns into account."""
+    ledger.release_run_out()
+    returns.settle()
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
+def end_coupons() -> None:
+    """Enter in the ledger which codes ended, and forget old answers to repeated calls."""
+    while ledger.expire():
+        pass
+    idempotency.forget()

@@ -1,3 +1,4 @@
+from crm.models.call import Call
 from crm.models.consent import (
     Channel,
     ConsentEvent,
@@ -41,6 +42,7 @@ __all__ = [
     "ApiKey",
     "AuditEntry",
     "BarrierFact",
+    "Call",
     "Category",
     "ChangedCustomer",
     "Channel",

@@ -36,6 +36,7 @@ class ApiKey(models.Model):
         "purchases:write",
         "consent:write",
         "coupons:redeem",
+        "coupons:issue",
         "points:write",
         "reports:read",
     )

@@ -507,6 +507,7 @@ REST = (
     Table("crm.LegalText", Fate.NOT_OF_CUSTOMERS, {NONE: "kind version language text created_at"}),
     # Keyed hashes that go within a day and lead back to nobody.
     Table("crm.Throttle", Fate.NOT_OF_CUSTOMERS, {TECHNICAL: "key count started_at"}),
+    Table("crm.Call", Fate.NOT_OF_CUSTOMERS, {TECHNICAL: "client key fingerprint status answer made_at"}),
     Table("crm.Category", Fate.NOT_OF_CUSTOMERS, {NONE: "external_id name name_version"}),
     Table("crm.Product", Fate.NOT_OF_CUSTOMERS, {NONE: "external_id name name_version category_version"}),
     Table("crm.Source", Fate.NOT_OF_CUSTOMERS, {NONE: "name kind created_at"}),

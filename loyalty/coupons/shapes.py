@@ -1,0 +1,104 @@
+"""What goes in and out over REST, as the OpenAPI document shows it."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from crm.models import Shop
+from loyalty.models import CouponBatch, Redemption
+
+MOST_ITEMS = 500
+
+
+class ItemShape(serializers.Serializer[Any]):
+    product = serializers.CharField(max_length=100, required=False, help_text="Your number of the product.")
+    quantity = serializers.DecimalField(12, 3, default=Decimal(1), min_value=Decimal("0.001"))
+    amount = serializers.DecimalField(14, 2, help_text="For the whole quantity; below 0 for goods brought back.")
+
+
+class BasketShape(serializers.Serializer[Any]):
+    total = serializers.DecimalField(14, 2, help_text="Without delivery, before the coupon.")
+    currency = serializers.CharField(max_length=3, help_text="Must be the shop's currency.")
+    delivery = serializers.DecimalField(14, 2, default=Decimal(0), min_value=Decimal(0))
+    items = ItemShape(many=True, required=False)
+
+    def validate_currency(self, given: str) -> str:
+        if given != Shop.current().currency:
+            raise serializers.ValidationError(
+                _("Coupons are worth %(currency)s. Send the basket in that currency.")
+                % {"currency": Shop.current().currency}
+            )
+        return given
+
+    def validate_items(self, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if len(given) > MOST_ITEMS:
+            raise serializers.ValidationError(_("A basket holds 500 positions at most."))
+        return given
+
+
+class CodeShape(serializers.Serializer[Any]):
+    code = serializers.CharField(max_length=80, help_text="As typed or scanned; case, spaces and dashes do not matter.")
+    customer = serializers.CharField(max_length=100, required=False, help_text="Your number of the customer.")
+    visitor = serializers.CharField(
+        max_length=100, required=False, help_text="Whoever tries, as you know them; tries are limited for each."
+    )
+
+
+class CheckShape(CodeShape):
+    basket = BasketShape(required=False)
+
+
+class UseShape(CodeShape):
+    basket = BasketShape()
+    reference = serializers.CharField(max_length=100, default="", allow_blank=True, help_text="Your purchase number.")
+    place = serializers.CharField(max_length=60, default="", allow_blank=True, help_text="Shop or till.")
+
+
+class ReserveShape(UseShape):
+    minutes = serializers.IntegerField(min_value=1, max_value=7 * 24 * 60, default=30)
+
+
+class RedeemReservedShape(serializers.Serializer[Any]):
+    reference = serializers.CharField(max_length=100, default="", allow_blank=True)
+
+
+class ReasonShape(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=200, default="", allow_blank=True)
+
+
+class VoidShape(serializers.Serializer[Any]):
+    code = serializers.CharField(max_length=80)
+    reason = serializers.CharField(max_length=200, help_text="For whoever asks later why.")
+
+
+class IssueShape(serializers.Serializer[Any]):
+    batch = serializers.IntegerField(help_text="Number of the batch, as its page shows it.")
+    customer = serializers.CharField(max_length=100, required=False)
+
+
+class CouponAnswer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    title = serializers.CharField()
+    kind = serializers.ChoiceField(CouponBatch.Kind.choices)
+    worth = serializers.CharField(help_text="In words, in the language asked for.")
+    discount = serializers.DecimalField(14, 2, allow_null=True, help_text="Off this basket; null without a basket.")
+    left = serializers.DecimalField(14, 2, allow_null=True, help_text="Of an amount that is spent in parts.")
+    uses_left = serializers.IntegerField()
+    valid_until = serializers.DateField(allow_null=True)
+    terms = serializers.ListField(child=serializers.CharField())
+
+
+class RedemptionAnswer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    code = serializers.CharField()
+    state = serializers.ChoiceField(Redemption.State.choices)
+    discount = serializers.DecimalField(14, 2)
+    given_back = serializers.DecimalField(14, 2)
+    reference = serializers.CharField()
+    reserved_until = serializers.DateTimeField(allow_null=True)
+
+
+class VoidAnswer(serializers.Serializer[Any]):
+    voided = serializers.BooleanField(help_text="False if it was void already.")
