@@ -11,7 +11,7 @@ from functools import cached_property
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import Promise, lazy
-from django.utils.translation import get_language
+from django.utils.translation import get_language, override
 
 
 class Chosen:
@@ -34,6 +34,16 @@ def _word(kind: str, code: str, preset: str | Promise) -> str:
 
 
 named: Callable[[str, str, str | Promise], Promise] = lazy(_word, str)
+
+
+def product_word(label: str | Promise, language: str) -> str:
+    """What the product itself calls it in a language, whatever the merchant chose."""
+    token = _chosen.set(None)
+    try:
+        with override(language):
+            return str(label)
+    finally:
+        _chosen.reset(token)
 
 
 class OwnWords:

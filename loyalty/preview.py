@@ -88,11 +88,10 @@ def preview(draft: Rules, sample: int = SAMPLE) -> Preview:
 
 @dataclass(frozen=True)
 class _Chosen:
-    """Whom to judge: `ids`, those of all `customers` for whom `where` holds, about one in `every`."""
+    """Whom to judge: `ids`, about one in `every` of all `customers`, the same ones each time."""
 
     customers: int
     ids: list[int]
-    where: str
     every: int
 
 
@@ -100,9 +99,9 @@ def _chosen(cursor: CursorWrapper, sample: int) -> _Chosen:
     cursor.execute(f"SELECT count(*) FROM {scoring.METRICS}")
     customers = cursor.fetchone()[0]
     every = max(1, ceil(customers / sample))
-    where = f"mod(hashint8(customer_id)::bigint + 2147483648, {every}) = 0"
-    cursor.execute(f"SELECT customer_id FROM {scoring.METRICS} WHERE {where}")
-    return _Chosen(customers, [row[0] for row in cursor.fetchall()], where, every)
+    hashed = "mod(hashint8(customer_id)::bigint + 2147483648, %s)"
+    cursor.execute(f"SELECT customer_id FROM {scoring.METRICS} WHERE {hashed} = 0", [every])
+    return _Chosen(customers, [row[0] for row in cursor.fetchall()], every)
 
 
 def _rhythms(
@@ -115,11 +114,12 @@ def _rhythms(
         return scoring.rhythm_of(known), scoring.rhythm_of(known)
     table = scoring.METRICS
     if chosen.every > 1:
-        cursor.execute(f"CREATE TEMP VIEW preview_chosen AS SELECT * FROM {table} WHERE {chosen.where}")
+        cursor.execute(
+            f"CREATE TEMP TABLE preview_chosen AS SELECT * FROM {table} WHERE customer_id = ANY(%s)", [chosen.ids]
+        )
         table = "preview_chosen"
     found = [measure(table, run.day, _scaled(rules, chosen.every)) for rules in (before, draft)]
-    if chosen.every > 1:
-        cursor.execute("DROP VIEW preview_chosen")
+    cursor.execute("DROP TABLE IF EXISTS preview_chosen")
     return found[0], found[1]
 
 

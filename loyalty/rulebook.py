@@ -162,6 +162,31 @@ MEASURES = Group(
     ),
 )
 
+BEHAVIOUR = Group(
+    "behaviour",
+    gettext_lazy("Repurchase and lifetime value"),
+    gettext_lazy("No stage depends on these values; the pages about behaviour and the expected value of a customer do."),
+    (
+        Value("repurchase_days", gettext_lazy("A first buyer comes back within"), "days",
+               gettext_lazy("For the repurchase rate of a month's first buyers.")),
+        Value("lifetime_months", gettext_lazy("Expected orders and value reach"), "months"),
+        Value("margin", gettext_lazy("Margin"), "share",
+               gettext_lazy("What is left of the net price. 100% shows revenue instead of profit.")),
+        Value("discount_rate", gettext_lazy("Discount rate a year"), "share",
+               gettext_lazy("Money of next year is worth this much less today.")),
+    ),
+)  # fmt: skip
+
+VOICES = Group(
+    "voices",
+    gettext_lazy("What customers feel and say"),
+    gettext_lazy("For the Net Emotional Value, satisfaction and recommendation of the shop and of each customer."),
+    (
+        Value("nev_window_days", gettext_lazy("Answers count for"), "days",
+              gettext_lazy("Older ones are in no mean and no interval.")),
+    ),
+)  # fmt: skip
+
 
 def attitude() -> Group:
     words = {
@@ -210,7 +235,7 @@ def points() -> list[Group]:
 
 def groups() -> list[Group]:
     """All of it, in the order of the page and in the reader's language."""
-    return [RHYTHM, STATUS, OWN_LIMITS, STAGE, attitude(), BOND, weights(), MEASURES, *points()]
+    return [RHYTHM, STATUS, OWN_LIMITS, STAGE, attitude(), BOND, weights(), MEASURES, BEHAVIOUR, VOICES, *points()]
 
 
 @dataclass(frozen=True)

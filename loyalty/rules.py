@@ -17,6 +17,8 @@ from loyalty.models import RuleSet
 LONGEST_LABEL = 30
 LANGUAGES = ("de", "en")
 LEAST_HALF_LIFE = 7
+LONGEST_REPURCHASE = 1_095
+LONGEST_LIFETIME = 60
 
 
 class RulesError(ValueError):
@@ -100,6 +102,15 @@ class Rules:
     tenure_months: float = 24
     routine_share: float = 0.8
     named_contacts: int = 3
+
+    # Behaviour: days in which a first buyer shall come back, and what a lifetime value is made of.
+    repurchase_days: int = 90
+    lifetime_months: int = 12
+    margin: float = 1.0
+    discount_rate: float = 0.10
+
+    # Net Emotional Value of groups and of a customer.
+    nev_window_days: int = 365
 
     # The merchant's own words: {"stage.regular": {"de": "Stammgast"}}.
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -231,6 +242,10 @@ def problems(rules: Rules) -> Iterator[tuple[str, str]]:
             yield name, _("Must be above 0.")
     if rules.half_life_days < LEAST_HALF_LIFE:
         yield "half_life_days", _("At least %(n)s days.") % {"n": LEAST_HALF_LIFE}
+    if rules.repurchase_days > LONGEST_REPURCHASE:
+        yield "repurchase_days", _("At most %(n)s days.") % {"n": LONGEST_REPURCHASE}
+    if rules.lifetime_months > LONGEST_LIFETIME:
+        yield "lifetime_months", _("At most %(n)s months: nobody can look farther ahead.") % {"n": LONGEST_LIFETIME}
     if not 1 <= rules.evidence_parts <= 4:
         yield "evidence_parts", _("From 1 to 4: there are four parts that count as evidence.")
     if sum(rules.attitude.values()) <= 0:
@@ -247,7 +262,8 @@ POSITIVE = (
     "active", "prior_intervals", "default_cycle_days", "least_interval_days", "regular_orders",
     "regular_orders_short_cycle", "cycle_months", "winsor_share", "least_gaps", "strong_acts", "medium_acts",
     "evidence_days", "recent_days", "term_months", "saved_items_full", "tenure_months", "routine_share",
-    "named_contacts", "type_overdue",
+    "named_contacts", "type_overdue", "repurchase_days", "lifetime_months", "margin", "discount_rate",
+    "nev_window_days",
 )  # fmt: skip
 RISING = (
     ("active", "overdue", "at_risk"),
@@ -255,7 +271,10 @@ RISING = (
     ("attitude_mid", "attitude_high"),
 )
 BOUNDS = ("active_bounds", "overdue_bounds", "at_risk_bounds")
-SHARES = ("winsor_share", "active_share", "overdue_share", "at_risk_share", "further_share", "routine_share")
+SHARES = (
+    "winsor_share", "active_share", "overdue_share", "at_risk_share", "further_share", "routine_share", "margin",
+    "discount_rate",
+)  # fmt: skip
 SCORES = ("attitude_high", "bond_high", "lock_in_high")
 
 
@@ -263,17 +282,18 @@ def _order(rules: Rules) -> Iterator[tuple[str, str]]:
     for names in RISING:
         for below, above in zip(names, names[1:], strict=False):
             if getattr(rules, below) >= getattr(rules, above):
-                yield above, _("Must be above the value before it, %(value)s.") % {"value": getattr(rules, below)}
+                yield above, _("Must be above the value before it.")
 
 
 def _bounds(rules: Rules) -> Iterator[tuple[str, str]]:
     found = [getattr(rules, name) for name in BOUNDS]
     for name, (lower, upper) in zip(BOUNDS, found, strict=True):
         if not 0 < lower <= upper:
-            yield name, _("First the lower bound, above 0, then the upper one.")
+            yield f"{name}.0", _("First the lower bound, above 0, then the upper one.")
     for name, below, above in zip(BOUNDS[1:], found, found[1:], strict=False):
-        if below[0] >= above[0] or below[1] >= above[1]:
-            yield name, _("Both bounds must be above those of the status before it.")
+        for part in (0, 1):
+            if below[part] >= above[part]:
+                yield f"{name}.{part}", _("Must be above the same bound of the status before it.")
 
 
 def _shares(rules: Rules) -> Iterator[tuple[str, str]]:

@@ -29,6 +29,7 @@ ACTIONS = {
     "erased": "trash",
     "proved": "printer",
     "sealed_opened": "key",
+    "rules_saved": "adjustments-horizontal",
 }
 
 
@@ -123,4 +124,5 @@ def labels() -> dict[str, str]:
         "erased": _("erased"),
         "proved": _("proof of consent made"),
         "sealed_opened": _("sealed record opened"),
+        "rules_saved": _("rules of judging saved"),
     }

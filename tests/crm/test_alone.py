@@ -32,6 +32,7 @@ PLUGIN_TESTS = {
     "list_columns": "test_a_plugins_column_is_shown_from_its_own_query",
     "list_queryset": "test_a_plugins_column_is_shown_from_its_own_query",
     "filters": "test_a_plugins_filter_narrows_the_list",
+    "labels": "test_what_a_plugin_calls_things_is_what_pages_say",
     "barrier_signals": "test_staff_record_the_facts_a_plugin_asks_for",
     "invariants": "test_a_plugins_invariants_are_proved_too",
     "readiness": "test_a_plugin_that_is_not_ready_is_named",
@@ -88,6 +89,9 @@ class TestPlugin(Plugin):
             BarrierSignal("share", "Share of spending", "share"),
             BarrierSignal("fee", "Exit fee", "money"),
         ]
+
+    def labels(self):
+        return {"touchpoint.service": {"en": "Echo desk"}}
 
     def readiness(self):
         return [("echo", "no wall")]
@@ -248,6 +252,11 @@ def test_a_plugins_filter_narrows_the_list(plugin, as_staff):
 
 def test_the_menu_shows_a_plugins_page_to_those_who_may(plugin, as_staff):
     assert "Echo page" in as_staff("support").get("/customers/").content.decode()
+
+
+def test_what_a_plugin_calls_things_is_what_pages_say(plugin, as_staff):
+    customer = CustomerFactory()
+    assert "Echo desk" in as_staff("support", language="en").get(f"/customers/{customer.pk}/").content.decode()
 
 
 def test_staff_record_the_facts_a_plugin_asks_for(plugin, as_staff):
