@@ -46,6 +46,7 @@ class Recipe:
     `subject` and `blocks` are the text it starts with (see TemplateVersion). `values` names what its texts may use
     beside `campaigns.rendering.COMMON_VALUES`. Smaller `priority` goes first.
     `more_values(detail, language)` are values that hang on the event that caused the mail, by the event's detail.
+    `always_on`: what people asked for hangs on it, so nobody can switch it off.
     `composed(detail, message_id, content)` is told of each finished mail, the same on every attempt.
     """
 
@@ -62,6 +63,7 @@ class Recipe:
     values: Mapping[str, str] = field(default_factory=dict)
     priority: int = 50
     on_by_default: bool = False
+    always_on: bool = False
     more_values: Callable[[Mapping[str, Any], str], Mapping[str, str]] | None = None
     composed: Callable[[Mapping[str, Any], str, str], None] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -32,7 +32,11 @@ def of_occasion(occasion: Occasion) -> list[Recipe]:
 def standing_campaign(recipe: Recipe) -> Campaign:
     """The one campaign of a recipe that runs by itself; made with the recipe's own text when first asked for."""
     standing = Campaign.objects.select_related("template_version").filter(recipe=recipe.code, standing=True)
-    return standing.first() or _install(recipe) or standing.get()
+    campaign = standing.first() or _install(recipe) or standing.get()
+    if recipe.always_on and not campaign.switched_on:
+        standing.update(switched_on=True)
+        campaign.switched_on = True
+    return campaign
 
 
 def standing_campaigns() -> list[Campaign]:
@@ -58,7 +62,7 @@ def _install(recipe: Recipe) -> Campaign | None:
         recipe=recipe.code,
         name=str(recipe.label),
         standing=True,
-        switched_on=recipe.on_by_default,
+        switched_on=recipe.on_by_default or recipe.always_on,
         status=Campaign.Status.RUNNING,
         send_at=current,
         launched_at=current,

@@ -116,7 +116,7 @@ def switch(request: HttpRequest, code: str) -> HttpResponse:
     """Switch a recipe on or off: ?on=1 or 0 in the form."""
     recipe = recipes.everything().get(code)
     on = {"1": True, "0": False}.get(request.POST.get("on", ""))
-    if recipe is None or not recipe.standing or on is None:
+    if recipe is None or not recipe.standing or recipe.always_on or on is None:
         raise Http404
     planning.switch(recipes.standing_campaign(recipe).pk, on)
     said = _("“%(name)s” is switched on.") if on else _("“%(name)s” is switched off. What was planned waits.")

@@ -30,6 +30,8 @@ ACTIONS = {
     "proved": "printer",
     "sealed_opened": "key",
     "rules_saved": "adjustments-horizontal",
+    "tracking_switched_on": "click",
+    "tracking_switched_off": "click",
 }
 
 
@@ -125,4 +127,6 @@ def labels() -> dict[str, str]:
         "proved": _("proof of consent made"),
         "sealed_opened": _("sealed record opened"),
         "rules_saved": _("rules of judging saved"),
+        "tracking_switched_on": _("counting of clicks switched on"),
+        "tracking_switched_off": _("counting of clicks switched off"),
     }

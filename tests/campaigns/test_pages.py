@@ -104,9 +104,18 @@ def test_a_recipe_is_switched_off_and_on_again(marketer):
     assert birthday.switched_on
 
 
-@pytest.mark.parametrize(("code", "on"), [("mailing", "1"), ("nonsense", "1"), ("birthday", "maybe")])
+@pytest.mark.parametrize(("code", "on"), [("mailing", "1"), ("nonsense", "1"), ("birthday", "maybe"), ("double_opt_in", "0")])
 def test_what_is_no_switch_is_not_found(marketer, code, on):
     assert marketer.post(f"/campaigns/recipes/{code}/switch", {"on": on}).status_code == 404
+
+
+def test_what_people_asked_for_is_always_on_and_has_no_switch(marketer):
+    double_opt_in = recipes.standing_campaign(recipes.everything()["double_opt_in"])
+    Campaign.objects.filter(pk=double_opt_in.pk).update(switched_on=False)  # as an earlier version allowed
+    page = text_of(marketer.get("/campaigns/"))
+    assert "always on" in page and "/campaigns/recipes/double_opt_in/switch" not in page
+    double_opt_in.refresh_from_db()
+    assert double_opt_in.switched_on
 
 
 def test_a_recipe_says_how_many_mails_went_and_did_not_in_thirty_days(marketer):

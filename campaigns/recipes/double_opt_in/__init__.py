@@ -49,7 +49,7 @@ def composed(detail: Mapping[str, Any], message_id: str, content: str) -> None:
 RECIPE = Recipe(
     code="double_opt_in",
     label=_("Confirmation of a consent"),
-    description=_("Asks whoever signed up whether it was them, without advertising. Switched off, no consent holds."),
+    description=_("Asks whoever signed up whether it was them, without advertising. No consent would hold without it."),
     occasion=Occasion.EVENT,
     event_kind="consent.requested",
     audience=audience,
@@ -62,5 +62,5 @@ RECIPE = Recipe(
     more_values=more_values,
     composed=composed,
     priority=5,
-    on_by_default=True,
+    always_on=True,
 )
