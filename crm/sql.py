@@ -1,7 +1,11 @@
 """The hand-written statements' common ground: COPY, locks, and what may be tried again."""
 
+import re
 import time
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from hashlib import md5
 from io import StringIO
 from random import uniform
 from typing import Any, TypeVar
@@ -15,6 +19,9 @@ PASSING = {"40001", "40P01"}
 TRIES = 6
 # Read by the driver at a time. With its usual 8 KB, it waits for Python's lock thousands of times where threads work.
 COPY_CHARACTERS = 1 << 20
+ONE_PLAN = "SET LOCAL plan_cache_mode = force_generic_plan"
+PARAMETER = re.compile(r"%\((\w+)\)s")
+TYPES = {bool: "boolean", float: "numeric", Decimal: "numeric", str: "text", date: "date", datetime: "timestamptz"}
 SYNC_LOCK = 0x73796E63  # "sync": the first half of the advisory lock, the source's id is the second
 
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
@@ -40,6 +47,33 @@ def escaped(text: str) -> str:
 def copy(cursor: CursorWrapper, table: str, columns: str, lines: Iterable[str], how: str = "") -> None:
     """COPY lines of tab-separated, escaped fields, each with its line end, into `table`. how: COPY's options."""
     cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN {how}", StringIO("".join(lines)), COPY_CHARACTERS)
+
+
+def execute_planned(cursor: CursorWrapper, statement: str, named: dict[str, Any]) -> None:
+    """Execute a statement whose plan the session keeps: for one that takes longer to plan than to run.
+
+    named: no None and no list of anything but whole numbers or floats, because every parameter must have a type. The plan
+    serves any values, so the statement should always be about few rows. Works behind a pooler, too, that hands each
+    transaction another session.
+    """
+    names = list(dict.fromkeys(PARAMETER.findall(statement)))
+    types = ", ".join(_type(named[name]) for name in names)
+    plan = "planned_" + md5(f"{types} {statement}".encode(), usedforsecurity=False).hexdigest()
+    if not rows(cursor, "SELECT FROM pg_prepared_statements WHERE name = %s", [plan]):
+        places = {name: f"${place}" for place, name in enumerate(names, start=1)}
+        body = PARAMETER.sub(lambda found: places[found[1]], statement).replace("%%", "%")
+        cursor.execute(f"PREPARE {plan} ({types}) AS {body}", None)
+    values = ", ".join(["%s"] * len(names))
+    cursor.execute(f"{ONE_PLAN}; EXECUTE {plan} ({values})", [named[name] for name in names])
+
+
+def _type(value: Any) -> str:
+    """The type that PostgreSQL gives a value written into a statement."""
+    if isinstance(value, list):
+        return f"{'numeric' if any(isinstance(one, float) for one in value) else 'bigint'}[]"
+    if type(value) is int:
+        return "integer" if -(2**31) <= value < 2**31 else "bigint"
+    return TYPES[type(value)]
 
 
 def rows(cursor: CursorWrapper, statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[tuple]:

@@ -26,6 +26,8 @@ FROM pg_index
 WHERE indrelid = ANY(%(tables)s::regclass[]) AND NOT indisprimary
   AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid AND contype IN ('u', 'x'))
 ORDER BY 1, 2"""
+# A table with checks that wait for the end of the transaction cannot be altered.
+CHECK_WAITING = "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED"
 ROOM = "SET LOCAL maintenance_work_mem = '512MB'; SET LOCAL work_mem = '128MB'"
 
 
@@ -60,7 +62,7 @@ def bare(cursor: CursorWrapper, tables: Iterable[str]) -> Bare:
     They are locked until the transaction ends. Call `index` and `connect` in the same transaction.
     """
     named = {"tables": list(tables)}
-    cursor.execute(ROOM)
+    cursor.execute(f"{CHECK_WAITING}; {ROOM}")
     found = Bare()
     for table, name, definition, points in sql.rows(cursor, KEYS, named):
         (found.foreign if points else found.indexes).append(
