@@ -36,6 +36,16 @@ def switch(name: str) -> bool:
     return text in {"1", "true"}
 
 
+def secret(name: str) -> str:
+    """A key of at least 40 characters. On loopback it may be left out: one is made, and kept in the installation."""
+    key = env.str(name, "")
+    if not key and LOOPBACK:
+        key = embedded.kept_secret(name.lower())
+    if len(key) < 40:
+        refuse(name, "it is missing or shorter than 40 characters.", f"Such as {secrets.token_urlsafe(40)}")
+    return key
+
+
 DEBUG = switch("DEBUG")
 DEMO = switch("DEMO")
 
@@ -51,25 +61,13 @@ for _name, _on in (("DEBUG", DEBUG), ("DEMO", DEMO)):
     if _on and not LOOPBACK:
         refuse(_name, "it shows more than strangers may see.", "Only with a loopback PUBLIC_BASE_URL.")
 
-SECRET_KEY = env.str("SECRET_KEY", "")
-if not SECRET_KEY and LOOPBACK:
-    SECRET_KEY = embedded.kept_secret("secret_key")
-if len(SECRET_KEY) < 40:
-    refuse("SECRET_KEY", "it is missing or shorter than 40 characters.", f"Such as {secrets.token_urlsafe(40)}")
+SECRET_KEY = secret("SECRET_KEY")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 # Signs the links in mails and hashes suppressed addresses. The last fallback is the oldest key and never goes away.
-LINK_KEY = env.str("LINK_KEY", "")
-if not LINK_KEY and LOOPBACK:
-    LINK_KEY = embedded.kept_secret("link_key")
-if len(LINK_KEY) < 40:
-    refuse("LINK_KEY", "it is missing or shorter than 40 characters.", f"Such as {secrets.token_urlsafe(40)}")
+LINK_KEY = secret("LINK_KEY")
 LINK_KEY_FALLBACKS = env.list("LINK_KEY_FALLBACKS", default=[])
 # Seals what bookkeeping must keep about erased persons. Former keys stay as fallbacks until everything is sealed anew.
-SEAL_KEY = env.str("SEAL_KEY", "")
-if not SEAL_KEY and LOOPBACK:
-    SEAL_KEY = embedded.kept_secret("seal_key")
-if len(SEAL_KEY) < 40:
-    refuse("SEAL_KEY", "it is missing or shorter than 40 characters.", f"Such as {secrets.token_urlsafe(40)}")
+SEAL_KEY = secret("SEAL_KEY")
 SEAL_KEY_FALLBACKS = env.list("SEAL_KEY_FALLBACKS", default=[])
 # Where erasures are also written down, outside the database, to be repeated after a backup was restored.
 ERASURE_LOG = env.str("ERASURE_LOG", "")

@@ -132,6 +132,8 @@ def leave() -> None:
     for name in list(_leases):
         server = SERVERS[name](DATA)
         _leases.pop(name).close()
+        if not server.lock_file("start").exists():  # the folder was deleted, and the guard has noticed
+            continue
         with locked(server.lock_file("start")), server.lock_file("lease").open("a") as lease:
             while guarded(server) and not held(lease):
                 time.sleep(0.05)

@@ -1,6 +1,7 @@
 """The guard: a process that keeps one embedded server for as long as anybody uses it.
 
-It starts its server, starts it again if it dies, and stops it when no process holds the server's lease any more. A lease
+It starts its server, starts it again if it dies, and stops it when no process holds the server's lease any more, or when
+the folder of its data is deleted. A lease
 is a shared `flock`, so the kernel gives it back however its holder ends. Three lock files a server, in DATA/run:
 
     <name>.start  held while a process joins, so that only one of them starts a guard
@@ -48,16 +49,26 @@ class Guard:
                 self.server.stop()
                 return report(f"{problem}")
             report("ready")
-            self.watch(lease.fileno())
-            self.server.stop()
+            self.watch(own.fileno(), lease.fileno())
+            if self.in_place(own.fileno()):
+                self.server.stop()
+            else:
+                self.server.abandon()
             fcntl.flock(own, fcntl.LOCK_UN)  # before the lease: who waits for the lease then starts a new guard
 
     def on_terminate(self, *_: object) -> None:
         self.told_to_stop = True
 
-    def watch(self, lease: int) -> None:
+    def in_place(self, own: int) -> bool:
+        """Whether the guard file is still the one that lies in the server's folder: nobody has deleted the folder."""
+        try:
+            return os.path.samestat(os.fstat(own), self.server.lock_file("guard").stat())
+        except FileNotFoundError:
+            return False
+
+    def watch(self, own: int, lease: int) -> None:
         pause = 0.2
-        while not self.told_to_stop and not try_lock(lease):
+        while not self.told_to_stop and self.in_place(own) and not try_lock(lease):
             time.sleep(pause)
             if self.server.alive():
                 pause = 0.2

@@ -21,6 +21,7 @@ class Postgres(Server):
     process_names = ("postgres",)
     pid_file = "postmaster.pid"
     stop_signal = signal.SIGINT  # the "fast" shutdown: sessions are ended, nothing committed is lost
+    quit_signal = signal.SIGQUIT  # the "immediate" one: nothing is written any more
 
     @property
     def throw_away(self) -> bool:

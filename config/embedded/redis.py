@@ -14,6 +14,7 @@ class Redis(Server):
     process_names = ("redis-server", "redis-rdb")
     pid_file = "redis.pid"
     stop_signal = signal.SIGTERM
+    quit_signal = signal.SIGKILL  # at any other it tries to save, and stays if it cannot
 
     @property
     def socket_file(self) -> Path:

@@ -62,6 +62,7 @@ class Server:
     process_names: ClassVar[tuple[str, ...]]
     pid_file: ClassVar[str]
     stop_signal: ClassVar[signal.Signals]
+    quit_signal: ClassVar[signal.Signals]
 
     def __init__(self, data: Path) -> None:
         self.data = data.resolve()
@@ -266,6 +267,18 @@ class Server:
         if self.pids():
             self.signal_all(signal.SIGKILL)
         shutil.rmtree(self.sockets, ignore_errors=True)
+
+    def abandon(self) -> None:
+        """End a server whose data was deleted, at once. Spares a new installation that may lie in the same place now."""
+        if self.process:
+            self.process.send_signal(self.quit_signal)
+            self.wait_until(lambda: not self.alive(), STOP_SECONDS)
+        elif not self.data.exists():
+            self.signal_all(self.quit_signal)
+        if not self.data.exists():
+            self.wait_until(lambda: not self.pids(), STOP_SECONDS)
+            self.signal_all(signal.SIGKILL)
+            shutil.rmtree(self.sockets, ignore_errors=True)
 
     def signal_all(self, number: signal.Signals) -> None:
         for pid in self.pids():

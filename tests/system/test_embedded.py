@@ -227,6 +227,30 @@ def test_a_killed_guard_is_replaced_and_its_servers_live_on(var):
     assert eventually(lambda: all_gone(var)), "the new guard must stop servers it did not start"
 
 
+def test_servers_end_when_their_folder_is_deleted_under_them(var):
+    holder = Holder(var)
+    shutil.rmtree(var)
+    assert eventually(lambda: all_gone(var))
+    assert not Path(holder.seen["sockets"]).exists() and not Path(holder.seen["redis"]).parent.exists()
+    again = Holder(var)
+    assert again.query("SELECT 1") == [(1,)], "the place is free for a new installation"
+    again.go()
+    holder.go()
+    assert holder.process.returncode == 0
+
+
+def test_a_new_installation_in_the_place_of_a_deleted_one_is_spared(var):
+    old = Holder(var)
+    shutil.rmtree(var)
+    new = Holder(var)
+    assert eventually(lambda: len(guards(var)) == 2)
+    time.sleep(1)
+    assert new.query("SELECT 1") == [(1,)]
+    assert set(servers(var)) >= {new.seen["postgres"], new.seen["redis_pid"]}
+    new.go()
+    old.go()
+
+
 def test_two_installations_side_by_side_know_nothing_of_each_other(var):
     one, two = Holder(var), Holder(var.with_name("other"))
     one.query("CREATE TABLE mine AS SELECT 1")
