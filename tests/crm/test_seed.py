@@ -96,6 +96,32 @@ def test_the_same_seed_and_day_tell_the_same_story() -> None:
     assert all(other[table] != told[table] for table in ("crm_customer", "crm_purchase", "crm_answer"))
 
 
+SCHEMA = """
+    SELECT conrelid::regclass::text || conname || pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE connamespace = 'public'::regnamespace
+    UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'"""
+
+
+def schema() -> set[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(SCHEMA)
+        return {row[0] for row in cursor.fetchall()}
+
+
+def test_a_large_shop_is_told_the_same_story_and_keeps_every_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    day = date(2025, 5, 17)
+    chunk_by_chunk, before = digest_of(customers=120, until=day), schema()
+    monkeypatch.setattr(story, "BULK_FROM", 100)
+    monkeypatch.setattr(story, "RETURNS_AT_ONCE", 5)
+    with transaction.atomic():
+        said = seed(customers=120, until=day)
+        assert "foreign keys of crm_purchaseline" in said
+        assert digests() == chunk_by_chunk
+        assert schema() == before
+        transaction.set_rollback(True)
+    assert schema() == before
+
+
 def test_a_shop_with_customers_is_not_mixed_with_invented_ones() -> None:
     Customer.objects.create(family_name="Echt")
     with pytest.raises(CommandError, match="already has customers"):
