@@ -24,6 +24,7 @@ from loyalty.models import Calibration, StoredFigure
 
 # Modules with `@figure` functions. Add yours.
 SOURCES: tuple[str, ...] = (
+    "loyalty.month_counts",
     "loyalty.overview",
     "loyalty.repurchase",
     "loyalty.cross_buying",
@@ -33,6 +34,9 @@ SOURCES: tuple[str, ...] = (
     "loyalty.cohorts",
     "loyalty.lifetime_summary",
     "loyalty.what_if",
+    "loyalty.nev",
+    "loyalty.voices",
+    "loyalty.motivators",
 )
 
 SMALL = 20_000  # customers up to whom a page may compute by itself: each figure stays far below 300 ms there
