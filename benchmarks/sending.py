@@ -34,9 +34,10 @@ SELECT id, 'email', 'kunde' || id || '@example.test', 'kunde' || id || '@example
 INSERT INTO crm_consentevent (person_key, purpose_id, channel, action, method, occurred_at)
 SELECT person_key, 'newsletter', 'email', 'given', 'paper', now() - interval '1 year' FROM crm_customer
 WHERE id % 4 <> 0;
-INSERT INTO crm_consentstate (customer_id, purpose_id, channel, state, since, evidence_id)
+INSERT INTO crm_consentstate (customer_id, purpose_id, channel, state, since, evidence_id, address)
 SELECT customer.id, purpose_id, channel, CASE WHEN customer.id % 20 = 1 THEN 'withdrawn' ELSE 'given' END,
-  event.occurred_at, event.id FROM crm_consentevent event JOIN crm_customer customer USING (person_key);
+  event.occurred_at, event.id, CASE WHEN customer.id % 20 = 1 THEN '' ELSE 'kunde' || customer.id || '@example.test' END
+FROM crm_consentevent event JOIN crm_customer customer USING (person_key);
 """
 
 

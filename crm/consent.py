@@ -1,15 +1,18 @@
 """Give, confirm, withdraw, object: the only writer of the consent ledger and of the state that follows from it.
 
-The state is a pure function of the ledger, whatever order its entries arrive in:
+The state follows from the ledger, whatever order its entries arrive in:
 - What counts is what was declared after the last end (withdrawal or objection); at the same instant the end wins.
 - A consent holds once it is confirmed, or at once if signed on paper or brought with its proof of double opt-in;
   until then it is pending. A confirmation needs a request after the last end.
 - A request that was not confirmed in time expires; a later one is pending anew. Uses are noted and change nothing.
-Source: BGH I ZR 164/09 (proof of each declaration), Art. 7 and 21 GDPR; `docs/sending.md`.
+- A consent is proved for one address (AG Düsseldorf 23 C 3876/13). Request and confirmation must name the same one, and
+  it holds while that is the primary one of its channel. An end is the person's: it ends what was given for any address.
+The state is a function of the ledger and of the primary addresses: `refresh` it where one of these changes.
+Source: BGH I ZR 164/09 (proof of each declaration), Art. 7 and 21 GDPR; `docs/consent.md`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -31,11 +34,14 @@ from crm.models import (
     Wording,
 )
 from crm.permission import CONTACT_KIND
+from crm.sync_people import normal_email
 
 Action = ConsentEvent.Action
 Method = ConsentEvent.Method
 ENDS = (Action.WITHDRAWN, Action.OBJECTED)
 CLOCK_TOLERANCE = timedelta(minutes=5)
+
+Addresses = Mapping[tuple[int, str], tuple[str, str]]
 
 
 class ConsentError(ValueError):
@@ -53,6 +59,8 @@ class How:
     `wordings` names the wording per purpose where they differ; `notice_version` the privacy notice; `form` name and
     version of the form. `token_hash`, `message_id` and `content_hash` tell of the mail whose link was followed.
     `occurred_at` is now if left out. `double_opt_in`: the declaration brings its own proof of double opt-in.
+    A consent to e-mail is bound to `address`, or to the one of `address_hash`; without either to the customer's primary
+    address at the time of recording, as one for another channel always is.
     """
 
     method: str
@@ -63,6 +71,7 @@ class How:
     double_opt_in: bool = False
     note: str = ""
     address: str = ""
+    address_hash: str = ""
     ip: str | None = None
     user_agent: str = ""
     wordings: Mapping[str, int] = field(default_factory=dict)
@@ -136,6 +145,7 @@ def _record(customer_id: int, purposes: list[str], channel: str, action: str, ho
     customer = _lock(customer_id)
     before = _states(customer_id, channel)
     hashes = wording_hashes([how])
+    how = bound(how, customer_id, channel, action, primary_addresses([customer_id]))
     events = [event_of(customer.person_key, purpose, channel, action, at, how, hashes) for purpose in purposes]
     ConsentEvent.objects.bulk_create(events)
     ConsentTrace.objects.bulk_create([trace for event in events for trace in traces_of(event, how)])
@@ -145,6 +155,23 @@ def _record(customer_id: int, purposes: list[str], channel: str, action: str, ho
         changed.mark([customer_id])
     tell(customer_id, purposes, channel, action, at, after)
     return {purpose: after.get(purpose, "") for purpose in purposes}
+
+
+def primary_addresses(customer_ids: Iterable[int]) -> Addresses:
+    """{(customer, kind of contact point): (as written, as compared)}. One query."""
+    points = ContactPoint.objects.filter(customer__in=list(customer_ids), is_primary=True)
+    return {row[:2]: row[2:] for row in points.values_list("customer_id", "kind", "value", "normal")}
+
+
+def bound(how: How, customer_id: int, channel: str, action: str, known: Addresses) -> How:
+    """The same with the address that the declaration is bound to. What ends, ends for all addresses."""
+    if action in ENDS or action == Action.USED or how.address_hash:
+        return how
+    value, normal = known.get((customer_id, CONTACT_KIND[channel]), ("", ""))
+    if channel == "email" and how.address:
+        value, normal = how.address, normal_email(how.address.strip())[0]
+    hashed = keyed.address_hash(normal) if normal else ""
+    return replace(how, address=value if normal else how.address, address_hash=hashed)
 
 
 def wording_hashes(hows: Iterable[How]) -> dict[int, str]:
@@ -166,6 +193,7 @@ def event_of(
         method=how.method,
         wording_id=wording,
         wording_hash=hashes.get(wording or 0, ""),
+        address_hash="" if action in ENDS or action == Action.USED else how.address_hash,
         notice_version=how.notice_version[:40],
         form=how.form[:80],
         source_id=how.source_id,
@@ -237,8 +265,16 @@ def _states(customer_id: int, channel: str) -> dict[str, str]:
     return dict(rows.values_list("purpose_id", "state"))
 
 
-REFRESH = """
-WITH entry AS (
+# `here`: the primary addresses of today. What was given for another one is known, and holds nowhere.
+REFRESH = f"""
+WITH here AS (
+  SELECT point.customer_id, channel.name AS channel, point.normal,
+         {keyed.address_hash_sql("point.normal")} AS address_hash
+  FROM crm_contactpoint point
+  JOIN (VALUES {", ".join(f"('{name}', '{kind}')" for name, kind in CONTACT_KIND.items())}) AS channel (name, kind)
+    USING (kind)
+  WHERE point.customer_id = ANY(%(ids)s) AND point.is_primary
+), entry AS (
   SELECT customer.id AS customer_id, event.*
   FROM crm_customer customer JOIN crm_consentevent event USING (person_key)
   WHERE customer.id = ANY(%(ids)s)
@@ -248,50 +284,56 @@ WITH entry AS (
   ORDER BY customer_id, purpose_id, channel, occurred_at DESC, action = 'objected' DESC, id
 ), later AS (
   SELECT entry.* FROM entry LEFT JOIN ended USING (customer_id, purpose_id, channel)
-  WHERE entry.action IN ('given', 'confirmed')
+  WHERE entry.action IN ('given', 'confirmed', 'expired')
     AND (ended.occurred_at IS NULL OR entry.occurred_at > ended.occurred_at)
 ), lapsed AS (
-  SELECT DISTINCT ON (customer_id, purpose_id, channel) entry.*
-  FROM entry LEFT JOIN ended USING (customer_id, purpose_id, channel)
-  WHERE entry.action = 'expired' AND (ended.occurred_at IS NULL OR entry.occurred_at > ended.occurred_at)
-  ORDER BY customer_id, purpose_id, channel, entry.occurred_at DESC, entry.id
+  SELECT DISTINCT ON (customer_id, purpose_id, channel, address_hash) *
+  FROM later WHERE action = 'expired'
+  ORDER BY customer_id, purpose_id, channel, address_hash, occurred_at DESC, id
 ), asked AS (
-  SELECT DISTINCT ON (customer_id, purpose_id, channel) *
+  SELECT DISTINCT ON (customer_id, purpose_id, channel, address_hash) *
   FROM later WHERE action = 'given'
-  ORDER BY customer_id, purpose_id, channel, occurred_at, id
+  ORDER BY customer_id, purpose_id, channel, address_hash, occurred_at, id
 ), valid AS (
-  SELECT DISTINCT ON (customer_id, purpose_id, channel) later.*
-  FROM later JOIN asked USING (customer_id, purpose_id, channel)
+  SELECT DISTINCT ON (customer_id, purpose_id, channel, address_hash) later.*
+  FROM later JOIN asked USING (customer_id, purpose_id, channel, address_hash)
   WHERE (later.action = 'given'
          AND (later.method = 'paper' OR (later.double_opt_in AND later.method IN ('import', 'api'))))
      OR (later.action = 'confirmed' AND later.occurred_at >= asked.occurred_at)
-  ORDER BY customer_id, purpose_id, channel, later.occurred_at, later.id
+  ORDER BY customer_id, purpose_id, channel, address_hash, later.occurred_at, later.id
 ), waiting AS (
-  SELECT DISTINCT ON (customer_id, purpose_id, channel) later.*
-  FROM later LEFT JOIN lapsed USING (customer_id, purpose_id, channel)
+  SELECT DISTINCT ON (customer_id, purpose_id, channel, address_hash) later.*
+  FROM later LEFT JOIN lapsed USING (customer_id, purpose_id, channel, address_hash)
   WHERE later.action = 'given' AND (lapsed.occurred_at IS NULL OR later.occurred_at > lapsed.occurred_at)
-  ORDER BY customer_id, purpose_id, channel, later.occurred_at, later.id
+  ORDER BY customer_id, purpose_id, channel, address_hash, later.occurred_at, later.id
 )
-INSERT INTO crm_consentstate (customer_id, purpose_id, channel, state, since, evidence_id)
-SELECT customer_id, purpose_id, channel, state, occurred_at, id FROM (
-  SELECT DISTINCT ON (customer_id, purpose_id, channel) * FROM (
-    SELECT 1 AS rank, customer_id, purpose_id, channel, 'given' AS state, occurred_at, id FROM valid
-    UNION ALL SELECT 2, customer_id, purpose_id, channel, 'pending', occurred_at, id FROM waiting
-    UNION ALL SELECT 3, customer_id, purpose_id, channel, action, occurred_at, id FROM ended
-    UNION ALL SELECT 4, customer_id, purpose_id, channel, action, occurred_at, id FROM lapsed
-  ) possible ORDER BY customer_id, purpose_id, channel, rank
+INSERT INTO crm_consentstate (customer_id, purpose_id, channel, state, since, evidence_id, address)
+SELECT customer_id, purpose_id, channel, state, occurred_at, id, address FROM (
+  SELECT DISTINCT ON (customer_id, purpose_id, channel) possible.*, CASE WHEN rank <= 2 THEN here.normal ELSE '' END AS address
+  FROM (
+    SELECT 1 AS rank, true AS bound, customer_id, purpose_id, channel, 'given' AS state, occurred_at, id, address_hash
+    FROM valid
+    UNION ALL SELECT 2, true, customer_id, purpose_id, channel, 'pending', occurred_at, id, address_hash FROM waiting
+    UNION ALL SELECT 3, false, customer_id, purpose_id, channel, action, occurred_at, id, '' FROM ended
+    UNION ALL SELECT 4, false, customer_id, purpose_id, channel, 'moved', occurred_at, id, '' FROM valid
+    UNION ALL SELECT 5, true, customer_id, purpose_id, channel, action, occurred_at, id, address_hash FROM lapsed
+    UNION ALL SELECT 6, false, customer_id, purpose_id, channel, 'pending', occurred_at, id, '' FROM waiting
+    UNION ALL SELECT 7, false, customer_id, purpose_id, channel, action, occurred_at, id, '' FROM lapsed
+  ) possible LEFT JOIN here USING (customer_id, channel, address_hash)
+  WHERE NOT bound OR here.normal IS NOT NULL
+  ORDER BY customer_id, purpose_id, channel, rank, occurred_at DESC, id
 ) derived
 ORDER BY customer_id, purpose_id, channel
 ON CONFLICT (customer_id, purpose_id, channel) DO UPDATE
-  SET state = excluded.state, since = excluded.since, evidence_id = excluded.evidence_id
-  WHERE (crm_consentstate.state, crm_consentstate.since, crm_consentstate.evidence_id)
-    IS DISTINCT FROM (excluded.state, excluded.since, excluded.evidence_id)
+  SET state = excluded.state, since = excluded.since, evidence_id = excluded.evidence_id, address = excluded.address
+  WHERE (crm_consentstate.state, crm_consentstate.since, crm_consentstate.evidence_id, crm_consentstate.address)
+    IS DISTINCT FROM (excluded.state, excluded.since, excluded.evidence_id, excluded.address)
 """
 
 
 def refresh(customer_ids: Iterable[int]) -> int:
-    """Derive the states of these customers from the ledger, in one statement. Returns how many rows changed."""
-    parameters: dict[str, Any] = {"ids": list(customer_ids)}
+    """Derive the states of these customers from ledger and addresses, in one statement. Returns how many rows changed."""
+    parameters: dict[str, Any] = keyed.hash_parameters() | {"ids": list(customer_ids)}
     with connection.cursor() as cursor:
         cursor.execute(REFRESH, parameters)
         return cursor.rowcount

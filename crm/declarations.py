@@ -160,6 +160,11 @@ def _entries(row: Row, source_id: int) -> list[Entry]:
 def _record(entries: Sequence[Entry], source_id: int) -> set[int]:
     """Append what is new and derive the states. Returns the positions of rows that brought something new."""
     people = _locked({entry.customer_id for entry in entries})
+    addresses = consent.primary_addresses(people)
+    entries = [
+        replace(one, how=consent.bound(one.how, one.customer_id, one.row.channel, one.action, addresses))
+        for one in entries
+    ]
     known = _known(people.values(), source_id)
     before = _raw_states(people)
     fresh: list[Entry] = []

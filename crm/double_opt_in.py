@@ -22,7 +22,7 @@ from django.db.models import QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from crm import changed, consent, keyed, prospects, wordings
+from crm import consent, keyed, prospects, wordings
 from crm.consent import ConsentError, How
 from crm.models import (
     ConsentEvent,
@@ -34,6 +34,7 @@ from crm.models import (
     Purpose,
     Suppression,
 )
+from crm.privacy import rectify
 from crm.sync_people import normal_email
 
 BYTES = 20
@@ -62,20 +63,38 @@ class Requested:
 @dataclass(frozen=True)
 class Answer:
     """What a link leads to. `state`: "open", "confirmed", "done" (was confirmed before), "expired", "ended" (taken back
-    meanwhile, or the address changed) or "unknown". `purposes` and `language` are the request's.
+    meanwhile, or the address changed) or "unknown". `purposes` and `language` are the request's; `moves`: it makes the
+    mailbox somebody's new address (`crm.address_change`).
     """
 
     state: str
     purposes: tuple[str, ...] = ()
     language: str = ""
     customer_id: int | None = None
+    moves: bool = False
+
+
+@dataclass(frozen=True)
+class Name:
+    """What somebody said of themselves when they signed up. Whatever was left out is "" (or "none")."""
+
+    salutation: str = "none"
+    given_name: str = ""
+    family_name: str = ""
 
 
 @transaction.atomic
 def request(
-    email: str, purposes: Iterable[str], language: str, how: How, customer: Customer | None = None
+    email: str,
+    purposes: Iterable[str],
+    language: str,
+    how: How,
+    customer: Customer | None = None,
+    name: Name = Name(),
 ) -> Requested:
     """Record that somebody agreed, and have the mailbox asked. Without `customer` the address says who it is.
+
+    `name` is taken over when the mailbox answers, and only where nothing is known yet: a stranger renames nobody.
 
     The customer is the one with this primary address; if nobody has it, or several share it, a nameless one of its
     own (`crm.prospects`), for nobody can tell which of them agreed. Over the limit nothing at all is recorded.
@@ -86,13 +105,13 @@ def request(
     if not normal:
         raise ConsentError("malformed_address", _("This is no e-mail address. Please check the spelling."))
     address_hash = lock_address(normal)
-    if refusal := _refusal(address_hash, how.method):
+    if refusal := refusal_for(address_hash, how.method):
         return refusal
     found = customer or prospects.of_address(email.strip(), normal, language)
     if not ContactPoint.objects.filter(customer=found, kind="email", normal=normal, is_primary=True).exists():
         raise ConsentError("no_address", _("This is not the address to which mail for this customer goes."))
     consent.give(found.pk, wanted, replace(how, address=how.address or email.strip()))
-    return _ask(found.pk, wanted, language, how, address_hash)
+    return open_request(found.pk, wanted, language, how, address_hash, name=name)
 
 
 @transaction.atomic
@@ -103,13 +122,24 @@ def ask(customer_id: int, purposes: Iterable[str], language: str, how: How) -> R
     if point is None:
         raise ConsentError("no_address", _("This customer has no e-mail address. Record one first."))
     address_hash = lock_address(point.normal)
-    return _refusal(address_hash, how.method) or _ask(customer_id, wanted, language, how, address_hash)
+    refused = refusal_for(address_hash, how.method)
+    return refused or open_request(customer_id, wanted, language, how, address_hash)
+
+
+@transaction.atomic
+def ask_for(customer_id: int, purposes: Iterable[str], moved: Iterable[str], language: str, how: How) -> Requested:
+    """As `ask`; of these, `moved` were given for another address and are declared anew for the one in use."""
+    wanted, anew = list(purposes), list(moved)
+    asked = ask(customer_id, wanted, language, how)
+    if asked.state == "pending" and anew:
+        consent.give(customer_id, anew, replace(how, wordings=wordings.shown(customer_id, anew)))
+    return asked
 
 
 def ask_again(token: str, how: How) -> Requested:
     """A new mail to the mailbox of an expired or lost link; the old one stays as it is. "silent" for an unknown link."""
-    asked = _of_token(token)
-    if asked is None or asked.confirmed_at:
+    asked = of_token(token)
+    if asked is None or asked.confirmed_at or asked.moves_id:
         return Requested("silent")
     proof = replace(how, wordings=asked.wordings, form=asked.form, notice_version=asked.notice_version)
     try:
@@ -120,11 +150,11 @@ def ask_again(token: str, how: How) -> Requested:
 
 def look(token: str) -> Answer:
     """What the link stands for; changes nothing, so that a scanner may open it."""
-    asked = _of_token(token)
+    asked = of_token(token)
     if asked is None:
         return Answer("unknown")
     state = "done" if asked.confirmed_at else "expired" if asked.expires_at <= now() else "open"
-    return _answer(state, asked)
+    return answer(state, asked)
 
 
 @transaction.atomic
@@ -133,25 +163,33 @@ def confirm(token: str, how: How) -> Answer:
 
     An objection to advertising from before the request ends for this address; one from after it stays.
     """
-    asked = _of_token(token)
-    if asked is None:
+    asked = of_token(token)
+    if asked is None or asked.moves_id:
         return Answer("unknown")
     # The customer first, as everywhere, so that two clicks and a withdrawal wait for each other in one order.
     customer = Customer.objects.select_for_update(of=["self"]).get(pk=asked.customer_id)
     asked = DoubleOptIn.objects.select_for_update().get(pk=asked.pk)
     if asked.confirmed_at:
-        return _answer("done", asked)
+        return answer("done", asked)
     if asked.expires_at <= now():
-        return _answer("expired", asked)
-    if not _still_theirs(customer.pk, asked):
-        return _answer("ended", asked)
+        return answer("expired", asked)
+    mailbox = _mailbox(customer.pk, asked)
+    if not mailbox:
+        return answer("ended", asked)
     proof = replace(
         how, wordings=asked.wordings, form=asked.form, notice_version=asked.notice_version,
-        token_hash=asked.token_hash, message_id=asked.message_id, content_hash=asked.content_hash,
+        address=mailbox, address_hash=asked.address_hash, token_hash=asked.token_hash, message_id=asked.message_id, content_hash=asked.content_hash,
     )  # fmt: skip
     states = consent.confirm(customer.pk, asked.purposes, proof)
     if ConsentState.State.GIVEN not in states.values():
-        return _answer("ended", asked)
+        return answer("ended", asked)
+    settle(asked)
+    _take_name(customer, asked)
+    return answer("confirmed", asked)
+
+
+def settle(asked: DoubleOptIn) -> None:
+    """Note that the mailbox answered. Its objections from before the request end, for it agreed since."""
     DoubleOptIn.objects.filter(pk=asked.pk).update(confirmed_at=now())
     lifted = Suppression.objects.filter(
         address_hash=asked.address_hash,
@@ -159,8 +197,8 @@ def confirm(token: str, how: How) -> Answer:
         lifted_at=None,
         created_at__lt=asked.requested_at,
     )
-    lifted.update(lifted_at=now())
-    return _answer("confirmed", asked)
+    if asked.purposes:
+        lifted.update(lifted_at=now())
 
 
 def clean_up(at: datetime | None = None) -> dict[str, int]:
@@ -209,14 +247,14 @@ def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _of_token(token: str) -> DoubleOptIn | None:
+def of_token(token: str) -> DoubleOptIn | None:
     if not SHAPE(token):
         return None
     return DoubleOptIn.objects.filter(token_hash=_digest(token), customer__erased_at=None).first()
 
 
-def _answer(state: str, asked: DoubleOptIn) -> Answer:
-    return Answer(state, tuple(asked.purposes), asked.language, asked.customer_id)
+def answer(state: str, asked: DoubleOptIn) -> Answer:
+    return Answer(state, tuple(asked.purposes), asked.language, asked.customer_id, asked.moves_id is not None)
 
 
 def _checked(purposes: Iterable[str]) -> list[str]:
@@ -241,7 +279,7 @@ def lock_addresses(normals: Iterable[str]) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, n) FROM unnest(%s::int[]) n", [ADDRESS_LOCK, numbers])
 
 
-def _refusal(address_hash: str, method: str) -> Requested | None:
+def refusal_for(address_hash: str, method: str) -> Requested | None:
     """Why no mail may go to this address now; None if one may. Who objected is asked only on their own request."""
     silent = SILENT if method == ConsentEvent.Method.WEB else (*SILENT, *ENDED_BY_CONFIRMATION)
     if Suppression.objects.filter(address_hash=address_hash, reason__in=silent, lifted_at=None).exists():
@@ -252,13 +290,29 @@ def _refusal(address_hash: str, method: str) -> Requested | None:
     return Requested("limited", retry_at=times[-1] + PER) if len(times) == MAILS else None
 
 
-def _ask(customer_id: int, purposes: list[str], language: str, how: How, address_hash: str) -> Requested:
+def open_request(
+    customer_id: int,
+    purposes: list[str],
+    language: str,
+    how: How,
+    address_hash: str,
+    *,
+    moves: Customer | None = None,
+    name: Name = Name(),
+) -> Requested:
+    """Store the request and announce it; the mail follows by itself. Call it under `lock_address`."""
     nonce = secrets.token_hex(BYTES)
     current = now()
     asked = DoubleOptIn.objects.create(
         customer_id=customer_id,
         purposes=purposes,
-        wordings=wordings.shown(customer_id, purposes)
+        moves=moves,
+        salutation=name.salutation,
+        given_name=name.given_name,
+        family_name=name.family_name,
+        ip=how.ip if moves else None,
+        user_agent=how.user_agent[:300] if moves else "",
+        wordings=wordings.shown(moves.pk if moves else customer_id, purposes)
         | {code: pk for code in purposes if (pk := how.wording_of(code))},
         form=how.form[:80],
         notice_version=how.notice_version[:40],
@@ -270,14 +324,25 @@ def _ask(customer_id: int, purposes: list[str], language: str, how: How, address
         expires_at=current + VALID,
     )
     detail = {"double_opt_in": asked.pk, "purposes": purposes, "language": language}
-    Event.objects.create(kind="consent.requested", customer_id=customer_id, detail=detail, occurred_at=current)
+    kind = "address.change_requested" if moves else "consent.requested"
+    Event.objects.create(kind=kind, customer_id=customer_id, detail=detail, occurred_at=current)
     return Requested("pending", customer_id, asked.pk)
 
 
-def _still_theirs(customer_id: int, asked: DoubleOptIn) -> bool:
-    """Whether the mailbox that was asked is still the customer's: a consent holds for an address."""
-    normals = ContactPoint.objects.filter(customer_id=customer_id, kind="email").values_list("normal", flat=True)
-    return asked.address_hash in map(keyed.address_hash, normals)
+def _mailbox(customer_id: int, asked: DoubleOptIn) -> str:
+    """The mailbox that was asked, if it still is the one that mail for this customer goes to; else ""."""
+    point = ContactPoint.objects.filter(customer_id=customer_id, kind="email", is_primary=True).first()
+    return point.value if point and keyed.address_hash(point.normal) == asked.address_hash else ""
+
+
+def _take_name(customer: Customer, asked: DoubleOptIn) -> None:
+    """What was said at sign-up, where nothing is known yet."""
+    said: dict[str, str] = {}
+    if not (customer.given_name or customer.family_name or customer.company_name):
+        said = {"given_name": asked.given_name, "family_name": asked.family_name}
+    if customer.salutation == Customer.Salutation.NONE:
+        said["salutation"] = asked.salutation
+    rectify.rectify(customer.pk, {field: value for field, value in said.items() if value}, None)
 
 
 def _forget(customer_id: int, moment: datetime) -> dict[str, int]:
@@ -287,13 +352,15 @@ def _forget(customer_id: int, moment: datetime) -> dict[str, int]:
     old = theirs.filter(requested_at__lt=moment - KEPT)
     asked = _named(old.filter(confirmed_at=None)) - _named(theirs.filter(requested_at__gte=moment - KEPT))
     waiting = ConsentState.objects.filter(customer_id=customer_id, channel="email", purpose__in=asked, state="pending")
-    lapsed = sorted(waiting.filter(since__lt=moment - KEPT).values_list("purpose_id", flat=True))
+    lapsed = waiting.filter(since__lt=moment - KEPT).select_related("evidence").order_by("purpose_id")
+    by_address: dict[str, list[str]] = {}
+    for state in lapsed:
+        by_address.setdefault(state.evidence.address_hash, []).append(state.purpose_id)
     deleted, _by_model = old.delete()
-    if lapsed:
-        consent.expire(customer_id, lapsed, How(ConsentEvent.Method.MAIL_LINK))
-        changed.mark([customer_id])
+    for address_hash, purposes in by_address.items():
+        consent.expire(customer_id, purposes, How(ConsentEvent.Method.MAIL_LINK, address_hash=address_hash))
     gone = prospects.delete_if_nothing_else(customer_id)
-    return {"requests": deleted, "expired": len(lapsed), "prospects": int(gone)}
+    return {"requests": deleted, "expired": sum(map(len, by_address.values())), "prospects": int(gone)}
 
 
 def _named(requests: QuerySet[DoubleOptIn]) -> set[str]:

@@ -38,6 +38,9 @@ class ShopForm(Styled, forms.ModelForm):
             "mails_per_fortnight",
             "event_window_hours",
             "embed_origins",
+            "sign_up_salutation",
+            "sign_up_names",
+            "exports_per_day",
         ]
         widgets = {
             "imprint": forms.Textarea(attrs={"rows": 4}),

@@ -29,6 +29,8 @@ _EXISTING_CUSTOMER = """(
     %(gate_channel)s = 'email' AND %(gate_notice)s AND %(gate_purpose)s = ANY(%(gate_similar)s)
     AND point.notice_version <> ''
     AND EXISTS (SELECT FROM crm_purchase bought WHERE bought.id = point.purchase_id AND bought.status <> 'cancelled'))"""
+# A consent is proved for one address (AG Düsseldorf 23 C 3876/13): it says nothing about any other one.
+_HOLDS = "(consent.state = 'given' AND consent.address = point.normal)"
 _SILENCED = """EXISTS (
     SELECT FROM crm_suppression silenced WHERE silenced.lifted_at IS NULL AND silenced.address_hash = {hash})"""
 _OPEN_COMPLAINT = f"""(
@@ -79,8 +81,14 @@ REASONS = (
         _("The person has not confirmed the permission yet."),
     ),
     Reason(
+        "other_address",
+        f"consent.state IN ('moved', 'given') AND {_HOLDS} IS NOT TRUE AND NOT {_EXISTING_CUSTOMER}"
+        " AND %(gate_channel)s <> 'post'",
+        _("The person agreed for another address. Ask this one for its confirmation."),
+    ),
+    Reason(
         "no_permission",
-        f"consent.state IS DISTINCT FROM 'given' AND NOT {_EXISTING_CUSTOMER} AND %(gate_channel)s <> 'post'",
+        f"{_HOLDS} IS NOT TRUE AND NOT {_EXISTING_CUSTOMER} AND %(gate_channel)s <> 'post'",
         _("The person has not agreed to this kind of mail."),
     ),
     Reason(
@@ -96,7 +104,7 @@ REASONS = (
         lasting=False,
     ),
     Reason("quiet_hours", "quiet.now", _("It is quiet time where the person lives."), lasting=False),
-    Reason("consent", "consent.state = 'given'", _("The person agreed."), allowed=True),
+    Reason("consent", f"{_HOLDS} IS TRUE", _("The person agreed."), allowed=True),
     Reason(
         "existing_customer",
         _EXISTING_CUSTOMER,
@@ -139,7 +147,7 @@ def verdicts(asked: str, *, timely: bool = True) -> str:
     allowed = ", ".join(f"'{reason.code}'" for reason in REASONS if reason.allowed)
     return f"""
     SELECT judged.*, judged.code IN ({allowed}) AS allowed,
-           CASE WHEN judged.code IN ('consent', 'objected', 'withdrawn', 'unconfirmed') THEN judged.declared END
+           CASE WHEN judged.code IN ('consent', 'objected', 'withdrawn', 'unconfirmed', 'other_address') THEN judged.declared END
              AS evidence_id
     FROM (
       SELECT asked.*, point.id AS contact_point_id, point.value AS address,

@@ -55,7 +55,7 @@ def choices(customer: Customer, wordings: dict[str, Wording]) -> list[Choice]:
     for purpose in Purpose.objects.order_by("position", "code"):
         for channel in Channel.values:
             state = states.get((channel, purpose.pk))
-            on = state == "given" or (state == "pending" and channel != "email")
+            on = state == "given" or (state in ("pending", "moved") and channel != "email")
             wording = wordings.get(purpose.pk) if channel == "email" else None
             if on or (wording and purpose.active):
                 found.append(Choice(purpose, channel, on, wording))

@@ -18,7 +18,7 @@ from django.db.backends.utils import CursorWrapper
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from crm import returns, sql, sync_customers, sync_products, sync_records
+from crm import consent, returns, sql, sync_customers, sync_products, sync_records
 from crm.models import Shop, Source
 from crm.privacy import resync
 from crm.sync_checks import Checked, Record, Side, check, external_id_of
@@ -108,6 +108,7 @@ class _Batch:
             returning = self.lock_and_merge(cursor, known, purchases, brought_back)
             self.write_records(cursor, known, goods, purchases, brought_back, returning)
             sync_customers.write_points(cursor, source_id, known, checked.customers)
+            consent.refresh({pk for pk, _kind in known.current} - known.made)
             self.announce(cursor, purchases)
             self.quarantine(cursor, import_run, positions)
             return Answers(

@@ -5,6 +5,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from crm.models.customer import Customer
+
 
 class Channel(models.TextChoices):
     EMAIL = "email", _("e-mail")
@@ -85,6 +87,9 @@ class ConsentEvent(models.Model):
     notice_version = models.CharField(max_length=40, blank=True, db_default="")
     form = models.CharField(max_length=80, blank=True, db_default="")
     wording_hash = models.CharField(max_length=64, blank=True, db_default="")
+    address_hash = models.CharField(
+        max_length=64, blank=True, db_default="", help_text="The one address it was given for, as keyed hash."
+    )
     token_hash = models.CharField(max_length=64, blank=True, db_default="")
     message_id = models.CharField(max_length=200, blank=True, db_default="")
     content_hash = models.CharField(max_length=64, blank=True, db_default="")
@@ -112,7 +117,11 @@ class ConsentTrace(models.Model):
 
 
 class ConsentState(models.Model):
-    """Where a customer stands with one purpose on one channel; kept in the ledger entry's transaction."""
+    """Where a customer stands with one purpose on one channel; kept in the ledger entry's transaction.
+
+    A consent holds for the one address it was given for (AG Düsseldorf 23 C 3876/13), named by `address` in the form
+    in which addresses are compared. The gate compares it with where the mail would go.
+    """
 
     class State(models.TextChoices):
         PENDING = "pending", _("waiting for confirmation")
@@ -120,12 +129,14 @@ class ConsentState(models.Model):
         WITHDRAWN = "withdrawn", _("withdrawn")
         OBJECTED = "objected", _("objected")
         EXPIRED = "expired", _("not confirmed in time")
+        MOVED = "moved", _("given for another address")
 
     customer = models.ForeignKey("crm.Customer", models.CASCADE, related_name="consents")
     purpose = models.ForeignKey(Purpose, models.PROTECT)
     channel = models.CharField(max_length=10, choices=Channel)
     state = models.CharField(max_length=10, choices=State)
     since = models.DateTimeField()
+    address = models.CharField(max_length=254, blank=True, db_default="")
     evidence = models.ForeignKey(ConsentEvent, models.PROTECT, related_name="+")
     last_used_at = models.DateTimeField(null=True, blank=True, help_text="Last mail for which it was the ground.")
 
@@ -169,10 +180,20 @@ class DoubleOptIn(models.Model):
     """One mail that asks a mailbox to confirm what was declared. The token in its link is stored as SHA-256 alone.
 
     The token is made from `nonce` with the installation's LINK_KEY (`crm.double_opt_in`), so that whoever reads the
-    database cannot confirm anything. `wordings`: {purpose: id of the wording that was shown}.
+    database cannot confirm anything. `wordings`: {purpose: id of the wording that was shown}. What the person said of
+    their name waits here until the mailbox answered. `moves`: the customer whose new address this mailbox is to become;
+    `customer` then is a nameless one who has that address and nothing else.
     """
 
     customer = models.ForeignKey("crm.Customer", models.CASCADE, related_name="double_opt_ins")
+    moves = models.ForeignKey(
+        "crm.Customer", models.CASCADE, null=True, blank=True, related_name="address_changes"
+    )
+    salutation = models.CharField(max_length=10, choices=Customer.Salutation, db_default="none", default="none")
+    given_name = models.CharField(max_length=80, blank=True, db_default="", default="")
+    family_name = models.CharField(max_length=80, blank=True, db_default="", default="")
+    ip = models.GenericIPAddressField(null=True, blank=True)
+    user_agent = models.CharField(max_length=300, blank=True, db_default="", default="")
     purposes = ArrayField(models.CharField(max_length=30))
     wordings = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     form = models.CharField(max_length=80, blank=True, db_default="")

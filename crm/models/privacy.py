@@ -92,20 +92,25 @@ class ErasedKey(models.Model):
 
 
 class SealedRecord(models.Model):
-    """Who bought what in one calendar year, as bookkeeping must keep it after an erasure.
+    """What the law makes a merchant keep of one calendar year after an erasure: invoices, or business letters.
 
     Encrypted by a key that is not in the database (`crm.privacy.sealing`); purged after `purge_on`.
     """
 
+    class Kind(models.TextChoices):
+        INVOICES = "invoices", _("invoices")
+        LETTERS = "letters", _("business letters")
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     erasure = models.ForeignKey(ErasureLog, models.CASCADE, related_name="sealed")
+    kind = models.CharField(max_length=10, choices=Kind, db_default="invoices", default="invoices")
     year = models.PositiveSmallIntegerField()
     key_id = models.CharField(max_length=8)
     content = models.BinaryField()
     purge_on = models.DateField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["erasure", "year"], name="crm_sealed_record_once")]
+        constraints = [models.UniqueConstraint(fields=["erasure", "kind", "year"], name="crm_sealed_record_once")]
         indexes = [models.Index(fields=["purge_on"], name="crm_sealed_record_due")]
 
 

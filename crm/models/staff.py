@@ -88,6 +88,19 @@ class Shop(models.Model):
         db_default="",
         help_text=_("One address a line, such as https://shop.example. Empty: none."),
     )
+    sign_up_names = models.BooleanField(
+        _("ask for the name when signing up"), db_default=False, help_text=_("First and last name, both optional.")
+    )
+    sign_up_salutation = models.BooleanField(
+        _("ask for the form of address when signing up"),
+        db_default=False,
+        help_text=_("Ms, Mr, neutral or not given; optional, and never guessed."),
+    )
+    exports_per_day = models.PositiveSmallIntegerField(
+        _("exports of one member of staff in 24 hours"),
+        db_default=5,
+        help_text=_("Downloads of personal data. 0 allows none."),
+    )
     armed_for = models.CharField(max_length=100, blank=True, db_default="", editable=False)
 
     class Meta:

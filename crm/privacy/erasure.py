@@ -153,7 +153,7 @@ class _Erasure:
 
     def end_permissions(self) -> None:
         """Every permission that holds or waits ends in the ledger, which stops what is planned."""
-        waiting = ConsentState.objects.filter(customer__in=self.person.ids, state__in=["given", "pending"])
+        waiting = ConsentState.objects.filter(customer__in=self.person.ids, state__in=["given", "pending", "moved"])
         how = consent.How(ConsentEvent.Method.STAFF, actor_id=self.actor_id)
         for customer_id, channel in set(waiting.values_list("customer_id", "channel")):
             purposes = waiting.filter(customer=customer_id, channel=channel).values_list("purpose_id", flat=True)

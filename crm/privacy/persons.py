@@ -1,4 +1,4 @@
-"""Which records are one person: a customer and everything that was merged into it."""
+"""Which records are one person: a customer, all that was merged into it, and a new address that waits for its answer."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -11,7 +11,8 @@ from crm.models import ConsentEvent, Customer, ErasureLog, Quarantine
 RECORDS = """
 WITH RECURSIVE record AS (
   SELECT id, person_key FROM crm_customer WHERE id = %s
-  UNION SELECT c.id, c.person_key FROM crm_customer c JOIN record r ON c.merged_into_id = r.id)
+  UNION SELECT c.id, c.person_key FROM record r JOIN crm_customer c ON c.merged_into_id = r.id
+    OR c.id IN (SELECT asked.customer_id FROM crm_doubleoptin asked WHERE asked.moves_id = r.id))
 SELECT id, person_key FROM record ORDER BY id
 """
 # A refused row names the person by key, by an order of theirs, or by an address.

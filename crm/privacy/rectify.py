@@ -11,7 +11,7 @@ import orjson
 from django.db import transaction
 from django.utils.timezone import now
 
-from crm import changed
+from crm import changed, consent
 from crm.models import ContactPoint, Customer, CustomerChange
 from crm.privacy import audit, requests
 from crm.sync_people import normal_email, normal_phone
@@ -74,8 +74,12 @@ def rectify(customer_id: int, given: dict[str, str], actor_id: int | None) -> li
     stamp(customer, before, wrong)
     customer.updated_at, customer.is_placeholder = now(), False
     customer.save(update_fields=[*NAMES, *BIRTHDAY, "field_versions", "updated_at", "is_placeholder"])
+    if POINTS.keys() & wrong.keys():
+        consent.refresh([customer_id])
     changed.mark([customer_id])
-    requests.answer(customer_id, ["rectify"], actor_id)
+    if actor_id:
+        # What the person set by their own link does not answer what they asked the shop to put right.
+        requests.answer(customer_id, ["rectify"], actor_id)
     audit.record(actor_id, "rectified", "customer", customer_id)
     return list(wrong)
 

@@ -361,7 +361,7 @@ CONSENT = (
     Table(
         "crm.ConsentState",
         Fate.DELETE,
-        {BEHAVIOUR: "channel state since last_used_at"},
+        {BEHAVIOUR: "channel state since last_used_at", CONTACT: "address"},
         _("Permissions now"),
         person="customer",
         shown=(
@@ -369,13 +369,14 @@ CONSENT = (
             ("channel", _("Channel")),
             ("state", _("State")),
             ("since", _("Since")),
+            ("address", _("For the address")),
         ),
     ),
     Table(
         "crm.ConsentEvent",
         Fate.KEEP,
         {
-            IDENTIFIER: "person_key",
+            IDENTIFIER: "person_key address_hash",
             BEHAVIOUR: "channel action method double_opt_in occurred_at",
             TECHNICAL: "note notice_version form wording_hash token_hash message_id content_hash recorded_at",
         },
@@ -421,9 +422,9 @@ DOUBLE_OPT_IN = (
         "crm.DoubleOptIn",
         Fate.DELETE,
         {
-            IDENTIFIER: "address_hash",
+            IDENTIFIER: "address_hash salutation given_name family_name",
             BEHAVIOUR: "purposes wordings form notice_version language requested_at expires_at confirmed_at",
-            TECHNICAL: "nonce token_hash message_id content_hash",
+            TECHNICAL: "nonce token_hash message_id content_hash ip user_agent",
         },
         _("Mails that ask for a confirmation"),
         person="customer",
@@ -431,6 +432,8 @@ DOUBLE_OPT_IN = (
         shown=(
             ("requested_at", _("When")),
             ("purposes", _("Purposes")),
+            ("given_name", _("First name")),
+            ("family_name", _("Last name")),
             ("expires_at", _("Valid until")),
             ("confirmed_at", _("Confirmed")),
         ),
@@ -490,7 +493,7 @@ REST = (
     Table(
         "crm.SealedRecord",
         Fate.SEAL,
-        {CONTENT: "content", TECHNICAL: "id year key_id purge_on"},
+        {CONTENT: "content", TECHNICAL: "id kind year key_id purge_on"},
         why=_("Who bought what, as the invoice says it (§ 147 AO, § 14b UStG)."),
         until=_("8 years after the end of the year of the purchase"),
     ),
@@ -526,7 +529,7 @@ REST = (
         Fate.NOT_OF_CUSTOMERS,
         {
             NONE: "id name time_zone currency language event_window_hours quiet_from quiet_until mails_per_fortnight"
-            " armed_for embed_origins",
+            " armed_for embed_origins sign_up_names sign_up_salutation exports_per_day",
             CONTACT: "sender_name sender_email reply_to imprint",
         },
     ),

@@ -133,18 +133,24 @@ def _object(rng: Random, world: World, person: Person, rows: Rows) -> None:
 
 
 def _record(rng: Random, world: World, person: Person, purpose: str, steps: list[Declaration], rows: Rows) -> None:
-    event = 0
+    event, address = 0, None
+    moved = steps[0].channel == "email" and person.number % 29 == 7
     for step in steps:
         event = world.next_id["crm_consentevent"]()
         wording = world.wordings[purpose] if step.action == "given" else None
         source = world.sources[step.source] if step.source else None
-        rows.add("crm_consentevent", event, person.key, purpose, step.channel, step.action, step.method, wording,
-                 source, step.actor, step.double_opt_in, step.note, text(step.at), text(step.at))  # fmt: skip
         address = person.mail if step.channel == "email" else person.phone and person.phone[1]
+        if moved and address:
+            address = f"frueher.{address}"  # agreed before the address changed
+        bound = keyed.address_hash(address) if address and step.action in ("given", "confirmed", "expired") else ""
+        rows.add("crm_consentevent", event, person.key, purpose, step.channel, step.action, step.method, wording,
+                 source, step.actor, step.double_opt_in, step.note, bound, text(step.at), text(step.at))  # fmt: skip
         online = step.method in ("web", "mail_link")
         rows.add("crm_consenttrace", event, address, fiction.ip_address(rng) if online else None,
                  BROWSER if online else "")  # fmt: skip
     last = steps[-1]
     proven = last.method == "paper" or last.double_opt_in
     state = ENDED_OR_CONFIRMED.get(last.action, "given" if proven else "pending")
-    rows.add("crm_consentstate", person.id, purpose, last.channel, state, text(last.at), event)
+    state = "moved" if moved and state == "given" else state
+    held_for = (address or "") if state in ("given", "pending") and not moved else ""
+    rows.add("crm_consentstate", person.id, purpose, last.channel, state, text(last.at), event, held_for)

@@ -22,9 +22,9 @@ COLUMNS = {
     "crm_returnline": "parent_id position product_id description quantity unit_price net",
     "crm_contactpoint": "customer_id kind value normal state is_primary source_id purchase_id notice_version created_at",
     "crm_consentevent": "id person_key purpose_id channel action method wording_id source_id actor_id double_opt_in "
-    "note occurred_at recorded_at",
+    "note address_hash occurred_at recorded_at",
     "crm_consenttrace": "event_id address ip user_agent",
-    "crm_consentstate": "customer_id purpose_id channel state since evidence_id",
+    "crm_consentstate": "customer_id purpose_id channel state since evidence_id address",
     "crm_suppression": "address_hash reason created_at",
     "crm_interaction": "id customer_id channel touchpoint occurred_at note rating staff_id source_id created_at",
     "crm_interactionemotion": "interaction_id slot emotion origin",

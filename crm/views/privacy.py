@@ -6,16 +6,21 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from crm import consent
 from crm.access import requires
+from crm.display import instant
 from crm.filters import purpose_label
 from crm.forms_privacy import EraseForm, RectifyForm, RequestForm
-from crm.models import Channel, ConsentEvent, Customer, PrivacyRequest, SealedRecord, Suppression
-from crm.privacy import audit, erasure, export, persons, proof, rectify, registry, requests, sealed, sealing
+from crm.models import Channel, ConsentEvent, Customer, PrivacyRequest, SealedRecord, Shop, Suppression
+from crm.permission import CONTACT_KIND
+from crm.privacy import audit, erasure, export, exports, persons, proof, rectify, registry, requests, sealed, sealing
+from crm.step_up import recent_login
 
 MANAGE = "privacy.manage"
 UNPROCESSABLE = 422
@@ -106,6 +111,7 @@ def day_of(made: PrivacyRequest) -> str:
 
 
 @requires(MANAGE)
+@recent_login("privacy_data", reading=True)
 @require_GET
 def data(request: HttpRequest, pk: int) -> HttpResponse:
     """Everything that is known, to read and to print (Art. 15 GDPR)."""
@@ -124,20 +130,36 @@ def data(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @requires(MANAGE)
+@recent_login("privacy_desk")
 @require_POST
 def download(request: HttpRequest, pk: int) -> HttpResponse:
     """The same to take along: JSON and CSV in one ZIP (Art. 20 GDPR)."""
     customer = Customer.objects.filter(pk=pk, erased_at=None, merged_into=None).first()
     if customer is None:
         return erased(request, pk)
+    if again := exports.take(request.user.pk, "customer", pk):  # type: ignore[arg-type]
+        messages.error(request, refused_export(again))
+        return redirect("privacy_desk", pk=pk)
     packed = export.archive(customer)
-    audit.record(request.user.pk, "exported", "customer", pk)
     name = f"{customer.number}-{timezone.localdate():%Y-%m-%d}.zip"
     return HttpResponse(
         packed,
         content_type="application/zip",
         headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
     )
+
+
+def refused_export(again: datetime) -> str:
+    """Why no export is made, and when the next one may be."""
+    most = Shop.current().exports_per_day
+    if not most:
+        return _("The shop's settings allow no exports. An administrator can change that.")
+    told = ngettext(
+        "You made %(n)d export within 24 hours, which is the limit. The next one is possible from %(at)s.",
+        "You made %(n)d exports within 24 hours, which is the limit. The next one is possible from %(at)s.",
+        most,
+    )
+    return told % {"n": most, "at": instant(again)}
 
 
 @requires(MANAGE)
@@ -188,6 +210,7 @@ def object_to_advertising(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @requires(MANAGE)
+@recent_login("privacy_erase")
 @require_http_methods(["GET", "HEAD", "POST"])
 def erase(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what would go and what would stay; erase once the number is typed. Erasing twice says so."""
@@ -222,7 +245,8 @@ def proof_sheet(request: HttpRequest, pk: int, purpose: str, channel: str) -> Ht
     if customer is None and (log is None or log.person_key is None):
         raise Http404
     keys = persons.person_of(customer).keys if customer else [log.person_key]  # type: ignore[union-attr]
-    sheet = proof.sheet(keys, purpose, channel)  # type: ignore[arg-type]
+    point = customer.contact_points.filter(kind=CONTACT_KIND.get(channel), is_primary=True).first() if customer else None
+    sheet = proof.sheet(keys, purpose, channel, point.normal if point else "")  # type: ignore[arg-type]
     if sheet is None:
         raise Http404
     audit.record(request.user.pk, "proved", "customer", pk)
@@ -239,7 +263,13 @@ def proof_sheet(request: HttpRequest, pk: int, purpose: str, channel: str) -> Ht
     return render(request, "privacy/proof.html", context)
 
 
+def desk_of_sealed(pk: str) -> str:
+    record = SealedRecord.objects.select_related("erasure").filter(pk=pk).first()
+    return reverse("privacy_desk", args=[record.erasure.customer_number]) if record else reverse("privacy")
+
+
 @requires(MANAGE)
+@recent_login(desk_of_sealed)
 @require_POST
 def open_sealed(request: HttpRequest, pk: str) -> HttpResponse:
     """Open what was sealed, for bookkeeping. Every opening stands in the audit."""

@@ -84,7 +84,7 @@ def profile(request: HttpRequest, customer: Customer, forms: dict[str, Form], st
         "birthday": birthday(customer, sees_contacts),
         "keys": CustomerKey.objects.filter(customer=customer).select_related("source").order_by("source__name", "pk"),
         "consents": (allowed := consents(customer)),
-        "consents_pending": any(one["answer"] == "waiting" and one["channel"] == Channel.EMAIL for one in allowed),
+        "consents_pending": any(one["answer"] in ("waiting", "moved") and one["channel"] == Channel.EMAIL for one in allowed),
         "purchases": purchases(customer),
         "signals": signals,
         "facts": recorded(customer, signals),
@@ -190,10 +190,11 @@ def consents(customer: Customer) -> list[dict[str, Any]]:
 
 
 def _answer(state: ConsentState | None) -> str:
-    """yes, no, waiting or never: what the badge says."""
+    """yes, no, waiting, moved or never: what the badge says."""
     if state is None:
         return "never"
-    return {ConsentState.State.GIVEN: "yes", ConsentState.State.PENDING: "waiting"}.get(state.state, "no")  # type: ignore[call-overload]
+    words = {ConsentState.State.GIVEN: "yes", ConsentState.State.PENDING: "waiting", ConsentState.State.MOVED: "moved"}
+    return words.get(state.state, "no")  # type: ignore[call-overload]
 
 
 def purchases(customer: Customer) -> dict[str, Any]:

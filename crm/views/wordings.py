@@ -67,18 +67,24 @@ def purpose(request: HttpRequest, code: str) -> HttpResponse:
     return render(request, "wordings/purpose.html", context, status=422 if form.errors else 200)
 
 
+# Given for another address, it has to be confirmed for the one in use.
+ASKABLE = (ConsentState.State.PENDING, ConsentState.State.MOVED)
+
+
 @requires("customers.edit")
 @require_POST
 def ask(request: HttpRequest, pk: int) -> HttpResponse:
-    """Send a mail that asks the customer to confirm what is pending."""
+    """Send a mail that asks the customer to confirm what is pending, or was given for a former address."""
     customer = living(pk)
-    waiting = ConsentState.objects.filter(
-        customer=customer, channel=Channel.EMAIL, state=ConsentState.State.PENDING, purpose__active=True
+    waiting = ConsentState.objects.filter(customer=customer, channel=Channel.EMAIL, purpose__active=True)
+    states = dict(
+        waiting.filter(state__in=ASKABLE).order_by("purpose__position").values_list("purpose_id", "state")
     )
-    pending = list(waiting.order_by("purpose__position").values_list("purpose_id", flat=True))
     language = customer.language or request.shop.language  # type: ignore[attr-defined]
+    how = How(ConsentEvent.Method.STAFF, actor_id=request.user.pk)
+    moved = [purpose for purpose, state in states.items() if state == ConsentState.State.MOVED]
     try:
-        became = double_opt_in.ask(pk, pending, language, How(ConsentEvent.Method.STAFF, actor_id=request.user.pk))
+        became = double_opt_in.ask_for(pk, list(states), moved, language, how)
     except ConsentError as refused:
         messages.error(request, str(refused))
     else:

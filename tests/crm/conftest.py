@@ -1,5 +1,6 @@
 """Pages as members of staff see them, and crm without the apps above it."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -7,6 +8,14 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+
+
+def just_signed_in(browser: Client, ago: float = 0) -> None:
+    """What the log-in page leaves in the session: when the password was typed, seconds ago."""
+    session = browser.session
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time() - ago}]
+    session["account_authentication_methods_user"] = str(browser.user.pk)
+    session.save()
 
 
 @pytest.fixture
@@ -19,6 +28,7 @@ def as_staff(db: None) -> Callable[..., Client]:
         browser = Client()
         browser.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
         browser.user = user
+        just_signed_in(browser)
         return browser
 
     return signed_in

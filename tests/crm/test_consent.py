@@ -107,35 +107,54 @@ def test_the_order_of_arrival_does_not_matter() -> None:
     steps = [("give", 0, "paper"), ("withdraw", 1, "staff"), ("give", 2, "web"), ("confirm", 3, "mail_link")]
     for order in permutations(steps):
         customer = CustomerFactory()
+        EmailFactory(customer=customer)
         for step, day, method in order:
             getattr(consent, step)(customer.pk, ["newsletter"], at(day, method))
         assert state(customer) == "given", order
 
 
-def plain_state(entries: list[tuple[str, str, bool, int]]) -> str:
-    """The rules of the ledger once more: (action, method, proof, hour)."""
-    ends = [(hour, action == "objected", action) for action, _m, _p, hour in entries if action in consent.ENDS]
+Entry = tuple[str, str, bool, int, str]
+
+
+def plain_state(entries: list[Entry]) -> str:
+    """The rules of the ledger once more: (action, method, proof, hour, address)."""
+    ends = [(hour, action == "objected", action) for action, _m, _p, hour, _a in entries if action in consent.ENDS]
     last = max(ends)[0] if ends else -1
-    asked = [hour for action, _m, _p, hour in entries if action == "given" and hour > last]
+    later = [entry for entry in entries if entry[3] > last]
+    here, other = plain_address([one for one in later if one[4] == HERE]), [one for one in later if one[4] == FORMER]
+    if here in ("given", "pending"):
+        return here
+    elsewhere = plain_address(other)
+    if ends:
+        return max(ends)[2]
+    if elsewhere == "given":
+        return "moved"
+    return here or elsewhere
+
+
+def plain_address(later: list[Entry]) -> str:
+    """What was declared for one address after the last end."""
+    asked = [hour for action, _m, _p, hour, _a in later if action == "given"]
     enough = any(
-        action == "given" and hour > last and (method == "paper" or (proof and method in ("import", "api")))
-        for action, method, proof, hour in entries
+        action == "given" and (method == "paper" or (proof and method in ("import", "api")))
+        for action, method, proof, _hour, _a in later
     )
-    confirmed = asked and any(action == "confirmed" and hour >= min(asked) for action, _m, _p, hour in entries)
-    if enough or confirmed:
+    if enough or (asked and any(action == "confirmed" and hour >= min(asked) for action, _m, _p, hour, _a in later)):
         return "given"
-    lapses = [hour for action, _m, _p, hour in entries if action == "expired" and hour > last]
+    lapses = [hour for action, _m, _p, hour, _a in later if action == "expired"]
     if asked and max(asked) > max(lapses, default=-1):
         return "pending"
-    return max(ends)[2] if ends else "expired" if lapses else ""
+    return "expired" if lapses else ""
 
 
+HERE, FORMER = "anna@example.test", "former@example.test"
 ENTRIES = st.lists(
     st.tuples(
-        st.sampled_from(["given", "confirmed", "withdrawn", "objected", "expired", "used"]),
+        st.sampled_from(["given", "given", "confirmed", "withdrawn", "objected", "expired", "used"]),
         st.sampled_from(["web", "paper", "import", "staff"]),
         st.booleans(),
         st.integers(0, 6),
+        st.sampled_from([HERE, FORMER]),
     ),
     min_size=1,
     max_size=7,
@@ -144,19 +163,21 @@ ENTRIES = st.lists(
 
 @given(entries=ENTRIES)
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_the_state_is_a_pure_function_of_the_ledger(entries: list[tuple[str, str, bool, int]]) -> None:
+def test_the_state_is_a_pure_function_of_ledger_and_address(entries: list[Entry]) -> None:
     customer = CustomerFactory()
+    EmailFactory(customer=customer, value=HERE)
     customer.refresh_from_db()
     ConsentEvent.objects.bulk_create(
         ConsentEvent(
             person_key=customer.person_key, purpose_id="newsletter", channel="email", action=action, method=method,
-            double_opt_in=proof, occurred_at=START + timedelta(hours=hour),
+            double_opt_in=proof, occurred_at=START + timedelta(hours=hour), address_hash=keyed.address_hash(address),
         )
-        for action, method, proof, hour in entries
+        for action, method, proof, hour, address in entries
     )  # fmt: skip
     consent.refresh([customer.pk])
     found = ConsentState.objects.filter(customer=customer).first()
     assert (found.state if found else "") == plain_state(entries)
+    assert found is None or found.address == (HERE if found.state == "given" else found.address)
     assert consent.refresh([customer.pk]) == 0
 
 

@@ -277,6 +277,7 @@ def test_a_mail_notes_that_it_used_the_consent(smtp_sink: Any) -> None:
 
 def test_a_call_is_noted_in_the_ledger() -> None:
     anna = person("anna@example.test")
+    anna.contact_points.create(kind="phone", value="030 23125 700", normal="+493023125700")
     consent.give(anna.pk, ["newsletter"], How("paper"), channel="phone")
     assert consent.use(anna.pk, ["newsletter"], How("phone", note="called about the grinder")) == {
         "newsletter": "given"

@@ -429,7 +429,7 @@ def test_forms_need_the_token_of_their_page(as_staff):
 SHOP = {
     "name": "Rösterei Amsel", "language": "de", "time_zone": "Europe/Vienna", "currency": "chf", "sender_name": "Amsel",
     "sender_email": "post@amsel.test", "reply_to": "", "imprint": "Amsel, Göttingen", "quiet_from": "21:00",
-    "quiet_until": "07:30", "mails_per_fortnight": "2", "event_window_hours": "48",
+    "quiet_until": "07:30", "mails_per_fortnight": "2", "event_window_hours": "48", "exports_per_day": "5",
 }  # fmt: skip
 
 

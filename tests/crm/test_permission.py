@@ -62,9 +62,11 @@ def make(facts: dict[str, object], at: datetime = NOON) -> Customer:
             person_key=customer.person_key, purpose_id="newsletter", channel="email", action="given", method="web",
             occurred_at=BEFORE,
         )  # fmt: skip
+        given_for = facts.get("agreed_with") or (point.normal if address else "")
         ConsentState.objects.create(
-            customer=customer, purpose_id="newsletter", channel="email", state=state, since=BEFORE, evidence=event
-        )
+            customer=customer, purpose_id="newsletter", channel="email", state=state, since=BEFORE, evidence=event,
+            address=given_for if state in ("given", "pending") else "",
+        )  # fmt: skip
     if facts.get("complaint"):
         ended = NOON if facts["complaint"] == "closed" else None
         ComplaintFactory(customer=customer, state=facts["complaint"], closed_at=ended)
@@ -98,7 +100,11 @@ def plain_reading(facts: dict[str, object], message_class: str, purpose: str, at
     if declared in ("objected", "withdrawn"):
         return str(declared)
     buyer = purpose == "newsletter" and facts.get("bought") == "paid" and bool(facts.get("informed"))
-    if declared != "given" and not buyer:
+    elsewhere = declared == "moved" or (declared == "given" and bool(facts.get("agreed_with")))
+    holds = declared == "given" and not elsewhere
+    if not holds and not buyer:
+        if elsewhere:
+            return "other_address"
         return "unconfirmed" if declared == "pending" else "no_permission"
     if facts.get("complaint") in ("open", "answered") or facts.get("hold") in ("open", "timed"):
         return "open_complaint"
@@ -109,7 +115,7 @@ def plain_reading(facts: dict[str, object], message_class: str, purpose: str, at
     local = at.astimezone(ZoneInfo(shop.time_zone if zone == "No/Where" else zone)).time()
     if local >= shop.quiet_from or local < shop.quiet_until:
         return "quiet_hours"
-    return "consent" if declared == "given" else "existing_customer"
+    return "consent" if holds else "existing_customer"
 
 
 PEOPLE = st.fixed_dictionaries(
@@ -122,7 +128,8 @@ PEOPLE = st.fixed_dictionaries(
         "bought": st.sampled_from(["paid", "paid", "cancelled"]),
         "informed": st.just(True),
         "silenced": st.sampled_from(["silenced", "lifted"]),
-        "consent": st.sampled_from(["given", "given", "pending", "withdrawn", "objected"]),
+        "consent": st.sampled_from(["given", "given", "given", "pending", "withdrawn", "objected", "moved", "expired"]),
+        "agreed_with": st.just("former@example.test"),
         "complaint": st.sampled_from(["open", "answered", "closed"]),
         "hold": st.sampled_from(["open", "timed", "ended", "lifted"]),
         "mailed": st.lists(

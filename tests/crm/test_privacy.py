@@ -289,11 +289,14 @@ def test_the_proof_says_what_the_ledger_says():
     start = datetime(2026, 3, 1, 9, tzinfo=UTC)
     for order in product(acts, repeat=3):
         customer = CustomerFactory()
+        EmailFactory(customer=customer, value="anna@example.test")
         customer.refresh_from_db()
         for day, name in enumerate(order):
             acts[name](customer.pk, lambda method, at=start + timedelta(days=day): consent.How(method, occurred_at=at))
         state = customer.consents.values_list("state", flat=True).first()
-        sheet = proof.sheet([customer.person_key], "newsletter", "email")
+        sheet = proof.sheet([customer.person_key], "newsletter", "email", "anna@example.test")
+        elsewhere = proof.sheet([customer.person_key], "newsletter", "email", "former@example.test")
+        assert not elsewhere.holds and bool(elsewhere.confirmed) == sheet.holds
         assert sheet.holds == (state == "given"), order
 
 
@@ -431,6 +434,7 @@ def test_who_was_not_heard_of_for_three_years_is_proposed_and_never_erased():
     Customer.objects.filter(pk=new.pk).update(created_at=now())
     PurchaseFactory(customer=silent, ordered_at=long_ago)
     PurchaseFactory(customer=buying, ordered_at=now() - timedelta(days=30))
+    EmailFactory(customer=agreed)
     consent.give(agreed.pk, ["newsletter"], consent.How("paper", occurred_at=long_ago))
     assert list(retention.inactive()) == [silent]
     retention.run()

@@ -78,7 +78,7 @@ def test_the_ledger_keeps_what_the_person_saw(shop):
     browser.post("/sign-up/", filled(browser, "/sign-up/"), headers={"user-agent": "Testbrowser"})
     declared = ConsentEvent.objects.get(action="given")
     assert declared.wording.text == "Ja zu newsletter." and declared.wording.language == "de"
-    assert declared.notice_version == "1 de" and declared.form == "sign-up 1" and declared.method == "web"
+    assert declared.notice_version == "1 de" and declared.form == "sign-up 2" and declared.method == "web"
     assert declared.trace.ip == "127.0.0.1" and declared.trace.user_agent == "Testbrowser"
     assert declared.trace.address == "neu@example.test"
 

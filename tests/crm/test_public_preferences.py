@@ -62,7 +62,7 @@ def test_the_proof_of_a_grant_names_wording_notice_mailbox_and_link(anna):
     browser.post(path, boxes(browser, path) | {"on": ["email:newsletter", "email:survey"]})
     for event in ConsentEvent.objects.filter(purpose="survey"):
         assert event.method == "mail_link" and event.wording.text == "Yes to survey."
-        assert event.notice_version == "1 en" and event.form == "preferences 1"
+        assert event.notice_version == "1 en" and event.form == "preferences 2"
         assert event.token_hash == LinkToken.objects.get().digest and event.trace.address == "anna@example.test"
     assert set(ConsentEvent.objects.filter(purpose="survey").values_list("action", flat=True)) == {"given", "confirmed"}
 

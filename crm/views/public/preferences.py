@@ -1,21 +1,23 @@
 """The preference centre: what one gets, how often, in which language, one's data. Opened by the link in a mail."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from crm import preferences, texts, throttle, tokens
+from crm import address_change, preferences, texts, throttle, tokens
 from crm.display import day
 from crm.filters import purpose_label
-from crm.forms_public import DetailsForm
+from crm.forms_public import AddressForm, DetailsForm
 from crm.masking import masked
 from crm.models import Channel, ConsentEvent, LegalText, LinkToken, Shop
 from crm.privacy import rectify
 from crm.views.public.page import answer, dead_link, how, page
 
-FORM = "preferences 1"
+FORM = "preferences 2"
+MOVES_PER_PERSON = (throttle.Limit("preferences/move", 5, timedelta(days=1)),)
 GOOD, BAD = "good", "bad"
 
 
@@ -46,6 +48,7 @@ def _context(link: LinkToken, forms: dict[str, Any]) -> dict[str, Any]:
         "mailbox": masked("email", link.address),
         "channels": [(label, boxes) for label, boxes in channels if boxes],
         "details": forms.get("details") or DetailsForm(None, customer=customer, shop=shop),
+        "address": forms.get("address") or AddressForm(),
         "notice": texts.legal(LegalText.Kind.PRIVACY, get_language() or "de"),
     }
 
@@ -79,6 +82,26 @@ def _details(request: HttpRequest, link: LinkToken, forms: dict[str, Any]) -> tu
     return GOOD, _("Saved.")
 
 
+def _address(request: HttpRequest, link: LinkToken, forms: dict[str, Any]) -> tuple[str, str]:
+    """Have a new mailbox asked. The answer is the same for every address but the one that is in use."""
+    form = forms["address"] = AddressForm(request.POST)
+    if not form.is_valid():
+        return BAD, _("Nothing was sent. Please look at the field marked below.")
+    if not throttle.allowed(MOVES_PER_PERSON, str(link.customer.person_key)):
+        return BAD, _("You asked for a new address several times today. Please try once more tomorrow.")
+    language = get_language() or "de"
+    notice = texts.legal(LegalText.Kind.PRIVACY, language)
+    proof = how(request, ConsentEvent.Method.MAIL_LINK, form=FORM, notice_version=notice.name if notice else "")
+    became = address_change.request(link.customer.pk, form.cleaned_data["email"], language, proof)
+    del forms["address"]
+    if became == "same":
+        return GOOD, _("This is the address that we use already. Nothing was changed.")
+    return GOOD, _(
+        "We have sent a mail to the new address. Open its link and confirm: only then do we use it. Until then nothing"
+        " changes."
+    )
+
+
 def _everything(request: HttpRequest, link: LinkToken, _forms: dict[str, Any]) -> tuple[str, str]:
     proof = how(request, ConsentEvent.Method.MAIL_LINK, address=link.address, form=FORM, token_hash=link.digest)
     preferences.object_everywhere(link.customer.pk, proof)
@@ -93,4 +116,4 @@ def _data(request: HttpRequest, link: LinkToken, _forms: dict[str, Any]) -> tupl
     return GOOD, _("We have noted it and answer at the latest on %(day)s.") % {"day": day(asked.due_on)}
 
 
-PARTS = {"permissions": _permissions, "details": _details, "everything": _everything, "data": _data}
+PARTS = {"address": _address, "permissions": _permissions, "details": _details, "everything": _everything, "data": _data}

@@ -18,7 +18,7 @@ from crm.models import ConsentEvent, LegalText, Shop, Wording
 from crm.origins import frame_origins
 from crm.views.public.page import View, answer, how, page
 
-FORM = "sign-up 1"
+FORM = "sign-up 2"
 
 
 @page(limits=throttle.SIGN_UP_BY_COMPUTER)
@@ -53,7 +53,7 @@ def _form(request: HttpRequest, *, embedded: bool) -> HttpResponse:
     asked = texts.wordings(language)
     notice = texts.legal(LegalText.Kind.PRIVACY, language)
     fresh = stamp(asked, notice.name if notice else "", language)
-    form = SignUpForm(request.POST if request.method == "POST" else None, asked, fresh)
+    form = SignUpForm(request.POST if request.method == "POST" else None, asked, fresh, Shop.current())
     note = ""
     if request.method == "POST":
         if form.trapped:
@@ -100,7 +100,10 @@ def _ask(request: HttpRequest, form: SignUpForm) -> None:
         notice_version=shown["n"],
         wordings={purpose: shown["w"][purpose] for purpose in given["purpose"]},
     )
-    double_opt_in.request(given["email"], given["purpose"], shown["l"], proof)
+    name = double_opt_in.Name(
+        given.get("salutation") or "none", given.get("given_name", ""), given.get("family_name", "")
+    )
+    double_opt_in.request(given["email"], given["purpose"], shown["l"], proof, name=name)
 
 
 def _thanks(request: HttpRequest, embedded: bool) -> HttpResponse:
