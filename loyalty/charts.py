@@ -48,13 +48,16 @@ def mark(tag: str, classes: str, text: Words = "", **at: Any) -> Mark:
 
 @dataclass(frozen=True)
 class Drawing:
+    """top: where the drawing begins; empty room above it is cut off."""
+
     width: int
     height: float
     marks: list[Mark]
+    top: float = 0.0
 
     @property
     def box(self) -> str:
-        return f"0 0 {self.width} {plain(self.height)}"
+        return f"0 {plain(self.top)} {self.width} {plain(self.height - self.top)}"
 
 
 @dataclass(frozen=True)
@@ -176,7 +179,7 @@ def _lines(
     wide, height = width == WIDE, 300 if width == WIDE else 240
     values = [value for line in series for value in line.values]
     values += [end for line in series for band in line.bands if band for end in band]
-    room = max((len(str(line.label)) for line in series), default=0) * TEXT + 18 if wide else 14
+    room = max((len(str(line.label)) for line in series), default=0) * TEXT + 18 if wide else 24
     up = axis(values, 12, height - 26, low, whole)
     left, xs = _frame(up, write, width - room, len(labels))
     marks = [*_grid(up, write, left, width - room), *_months(labels, xs, height - 8)]
@@ -257,7 +260,7 @@ def _areas(width: int, labels: Sequence[str], parts: Sequence[Part]) -> Drawing:
     wide, height, write = width == WIDE, 320 if width == WIDE else 250, writer("number")
     sums = [sum(part.values[at] for part in parts) for at in range(len(labels))]
     named = [f"{part.label} {write(part.values[-1])}" for part in parts]
-    room = max(map(len, named)) * TEXT + 18 if wide else 14
+    room = max(map(len, named)) * TEXT + 18 if wide else 24
     up = axis(sums, 12, height - 26, 0, True)
     left, xs = _frame(up, write, width - room, len(labels))
     marks, foot, middles = [*_grid(up, write, left, width - room)], [0.0] * len(labels), []
@@ -275,6 +278,33 @@ def _areas(width: int, labels: Sequence[str], parts: Sequence[Part]) -> Drawing:
             marks.append(mark("text", "t-bold", part.label, x=xs[-1] + 13, y=y + 4.5))
             marks.append(mark("text", "t-end", write(part.values[-1]), x=width, y=y + 4.5))
     return Drawing(width, height, marks)
+
+
+# Horizontal bars: how each of several wholes divides
+
+
+def bars(rows: Sequence[tuple[Words, Sequence[float]]], parts: Sequence[tuple[Words, str]]) -> Chart:
+    """One bar of 100 % a row. rows: (name, value of each part); parts: (name, fill) in the order of the values."""
+    keys = [(fill, "", name) for name, fill in parts]
+    return both(lambda width: _bars(width, rows, [fill for _name, fill in parts]), keys=keys, narrow_keys=keys)
+
+
+def _bars(width: int, rows: Sequence[tuple[Words, Sequence[float]]], fills: Sequence[str]) -> Drawing:
+    wide = width == WIDE
+    left = max((len(str(name)) for name, _values in rows), default=0) * TEXT + 12 if wide else 0
+    pitch, high, drop = (34, 22, 0) if wide else (52, 20, 20)
+    marks = []
+    for at, (name, values) in enumerate(rows):
+        y, whole, x = pitch * at + drop, sum(values), float(left)
+        marks.append(mark("text", "t-bold", name, x=0, y=y + 15.5 if wide else y - 5))
+        if not whole:
+            marks.append(mark("rect", "f-none", x=left, y=y, width=width - left, height=high))
+        for value, fill in zip(values, fills, strict=True):
+            share = (width - left) * value / whole if whole else 0.0
+            if share:
+                marks.append(mark("rect", f"{fill} edge", x=x, y=y, width=share, height=high))
+            x += share
+    return Drawing(width, max(1, pitch * len(rows)) + drop, marks)
 
 
 # Intervals: a dot with whiskers
@@ -357,7 +387,8 @@ def stairs(steps: Sequence[tuple[Words, int, str]], moves: Sequence[tuple[int, i
     several steps arch higher. All are drawn; numbers stand on those with people to spare (the table has each).
     """
     keys = [("ln berry", "", _("rose to a higher stage (above)")), ("ln iron", "", _("fell to a lower stage (below)"))]
-    return both(lambda width: _stairs(width, steps, moves), keys=keys, narrow_keys=keys)
+    named = [(fill, "", f"{at} {name}") for at, (name, _people, fill) in enumerate(steps, 1)]
+    return both(lambda width: _stairs(width, steps, moves), keys=keys, narrow_keys=[*named, *keys])
 
 
 def _stairs(width: int, steps: Sequence[tuple[Words, int, str]], moves: Sequence[tuple[int, int, int]]) -> Drawing:
@@ -379,16 +410,19 @@ def _stairs(width: int, steps: Sequence[tuple[Words, int, str]], moves: Sequence
     drawn = sorted((move for move in moves if move[2]), key=lambda move: -move[2])
     numbers: list[Mark] = []
     taken: list[Point] = []
+    labels: list[Point] = []
     for start, end, people in drawn:
         arc, label = _arc(start, end, people, most, pitch, tops, base)
         marks += arc
+        labels.append(label)
         words = ("+" if end > start else display.MINUS) + (display.number(people) or "")
         if all(abs(label[0] - x) > len(words) * TEXT + 6 or abs(label[1] - y) > 15 for x, y in taken):
             taken.append(label)
             tone = "t-berry" if end > start else "t-iron"
             numbers.append(mark("text", f"t-bold t-middle halo {tone}", words, x=label[0], y=label[1]))
     lowest = base + max((16 + 15 * (start - end) for start, end, _n in drawn if end < start), default=0) + 22
-    return Drawing(width, max(lowest, base + 8), marks + numbers)
+    highest = min([y for _x, y in labels if y < base] + tops[-1:], default=0) - 18
+    return Drawing(width, max(lowest, base + 8), marks + numbers, highest)
 
 
 def _arc(

@@ -32,7 +32,14 @@ class Tab:
 
 
 # Every insights page, in the order of its tabs.
-TABS = (Tab("overview", _("Overview"), "insights"),)
+TABS = (
+    Tab("overview", _("Overview"), "insights"),
+    Tab("stages", _("Stages"), "insights_stages"),
+    Tab("migration", _("Migration"), "insights_migration"),
+    Tab("bond", _("Bond"), "insights_bond"),
+    Tab("feelings", _("Feelings"), "insights_feelings"),
+    Tab("motivators", _("Motivators"), "insights_motivators"),
+)
 
 
 @dataclass(frozen=True)

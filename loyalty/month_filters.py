@@ -1,5 +1,6 @@
 """Customers by where they stood at the end of a past month, how they moved between two, and by class of a score."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -20,6 +21,8 @@ from loyalty.months import CLASSES, COLUMNS, MARKS, NOT_YET, STAGE_MARKS
 
 Words = str | Promise
 UP, DOWN, SAME, NEW = "up", "down", "same", "new"
+ALL = "all"  # instead of a code: everybody known, every buyer with a status, every buyer whose bond was known
+WITHOUT = {"stage": (), "status": ("",), "bond": ("", "none")}
 
 
 def month_name(month: date) -> str:
@@ -29,8 +32,9 @@ def month_name(month: date) -> str:
 def standing_words(value: str) -> str:
     """“2026-09.stage.regular”: who stood there at the end of that month."""
     month, kind, code = read_standing(value)
-    words = {"stage": badges.STAGE_NAMES, "status": STATUS_WORDS, "bond": BOND_WORDS}[kind]
-    return _("%(word)s at the end of %(month)s") % {"word": words[code], "month": month_name(month)}
+    words: Mapping[str, Words] = {"stage": badges.STAGE_NAMES, "status": STATUS_WORDS, "bond": BOND_WORDS}[kind]
+    word = ALL_WORDS[kind] if code == ALL else words[code]
+    return _("%(word)s at the end of %(month)s") % {"word": word, "month": month_name(month)}
 
 
 def by_standing(customers: QuerySet[Customer], value: str) -> QuerySet[Customer]:
@@ -38,21 +42,25 @@ def by_standing(customers: QuerySet[Customer], value: str) -> QuerySet[Customer]
     place = place_at(month)
     if place is None:
         return customers.none()
-    return customers.filter(pk__in=marked(COLUMNS[kind], place, MARKS[kind][code]).values("pk"))
+    marks = [mark for one, mark in MARKS[kind].items() if one == code or (code == ALL and one not in WITHOUT[kind])]
+    stood = Standing.objects.annotate(mark=mark_at(COLUMNS[kind], place)).filter(mark__in=marks)
+    return customers.filter(pk__in=stood.values("pk"))
 
 
 def read_standing(value: str) -> tuple[date, str, str]:
     month, kind, code = value.split(".")
-    MARKS[kind][code]
+    if code not in MARKS[kind] and code != ALL:
+        raise ValueError(value)
     return read_month(month), kind, code
 
 
 def movement_words(value: str) -> str:
-    """“2026-08.2026-09.first_time.repeat”, or instead of the stages up, down, same or new."""
+    """“2026-08.2026-09.first_time.repeat”, “….new.repeat”, or instead of the stages up, down, same or new."""
     start, end, codes = read_movement(value)
     span = {"start": month_name(start), "end": month_name(end)}
     if len(codes) == 2:
-        names = {"from": badges.STAGE_NAMES[codes[0]], "to": badges.STAGE_NAMES[codes[1]]}
+        old = _("new") if codes[0] == NEW else badges.STAGE_NAMES[codes[0]]
+        names = {"from": old, "to": badges.STAGE_NAMES[codes[1]]}
         return _("%(from)s → %(to)s, end of %(start)s to end of %(end)s") % (span | names)
     return {
         UP: _("rose, end of %(start)s to end of %(end)s"),
@@ -70,7 +78,8 @@ def by_movement(customers: QuerySet[Customer], value: str) -> QuerySet[Customer]
     moved = Standing.objects.annotate(old=mark_at("stages", places[0]), now=mark_at("stages", places[1]))
     moved = moved.exclude(now__in=("", NOT_YET))
     if len(codes) == 2:
-        found = moved.filter(old=STAGE_MARKS[codes[0]], now=STAGE_MARKS[codes[1]])
+        old = ("", NOT_YET) if codes[0] == NEW else (STAGE_MARKS[codes[0]],)
+        found = moved.filter(old__in=old, now=STAGE_MARKS[codes[1]])
     elif codes[0] == NEW:
         found = moved.filter(old__in=("", NOT_YET))
     else:
@@ -82,7 +91,7 @@ def by_movement(customers: QuerySet[Customer], value: str) -> QuerySet[Customer]
 def read_movement(value: str) -> tuple[date, date, tuple[str, ...]]:
     start, end, *codes = value.split(".")
     if len(codes) == 2:
-        STAGE_MARKS[codes[0]], STAGE_MARKS[codes[1]]
+        STAGE_MARKS[codes[1]], codes[0] == NEW or STAGE_MARKS[codes[0]]
     elif codes not in ([UP], [DOWN], [SAME], [NEW]):
         raise ValueError(value)
     return read_month(start), read_month(end), tuple(codes)
@@ -133,10 +142,6 @@ def mark_at(column: str, place: int | None) -> Substr:
     return Substr(column, (place or 0) + 1, 1)
 
 
-def marked(column: str, place: int, mark: str) -> QuerySet[Standing]:
-    return Standing.objects.annotate(mark=mark_at(column, place)).filter(mark=mark)
-
-
 STATUS_WORDS: dict[str, Words] = {
     **{str(code): badge.word for code, badge in badges.STATUSES.items()},
     "": gettext_lazy("no purchase yet"),
@@ -145,6 +150,11 @@ BOND_WORDS: dict[str, Words] = {
     **{str(code): badge.word for code, badge in badges.BONDS.items()},
     "": gettext_lazy("bond unknown"),
     "none": gettext_lazy("no purchase yet"),
+}
+ALL_WORDS: dict[str, Words] = {
+    "stage": gettext_lazy("known"),
+    "status": gettext_lazy("buyers"),
+    "bond": gettext_lazy("bond known"),
 }
 SCORE_NAMES: dict[str, Words] = {
     "lock_in": gettext_lazy("Lock-in"),

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
+from django.db.models import Min
 from django.utils.timezone import now
 
 from crm.days import today
@@ -149,13 +150,17 @@ def fill(
 
 def due_months(facts: bool = False) -> list[date]:
     """Month ends that must be judged, oldest first: missing ones, and those whose rules or purchases changed."""
-    pinned = Calibration.objects.filter(pk=1, pinned_on__isnull=False).exists()
-    oldest = Purchase.objects.filter(customer__isnull=False).order_by("ordered_on").values_list("ordered_on").first()
-    last = plus(first_day(today()), -1)
-    if pinned or oldest is None or first_day(oldest[0]) > last:
+    if Calibration.objects.filter(pk=1, pinned_on__isnull=False).exists():
         return []
     known = {month.month: month for month in MonthEnd.objects.all()}
-    start = max(first_day(oldest[0]), plus(last, 1 - KEPT))
+    last = plus(first_day(today()), -1)
+    if facts or not known:  # the oldest purchase is found by reading all of them
+        oldest = Purchase.objects.filter(customer__isnull=False).aggregate(day=Min("ordered_on"))["day"]
+        if oldest is None or first_day(oldest) > last:
+            return []
+        start = max(first_day(oldest), plus(last, 1 - KEPT))
+    else:
+        start = min(known)
     if known and (min(known) > start or any(month.layout != LAYOUT for month in known.values())):
         forget()
         known = {}
@@ -164,8 +169,8 @@ def due_months(facts: bool = False) -> list[date]:
     if facts and known:
         dated = purchases_up_to(list(known))
         changed |= {month for month, one in known.items() if dated[month] != one.purchases}
-    span = (last.year - min(known, default=start).year) * 12 + last.month - min(known, default=start).month
-    wanted = [plus(min(known, default=start), at) for at in range(span + 1)]
+    begin = min(known, default=start)
+    wanted = [plus(begin, at) for at in range((last.year - begin.year) * 12 + last.month - begin.month + 1)]
     return [month for month in wanted if month not in known or month in changed]
 
 

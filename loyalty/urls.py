@@ -1,10 +1,17 @@
 from django.urls import include, path
 
-from loyalty.views import overview, rules
+from loyalty.views import bond, feelings, migration, motives, overview, rules, standing
 
 urlpatterns = [
     path("settings/rules/", rules.edit, name="rules"),
     path("insights/", overview.insights, name="insights"),
+    path("insights/stages/", standing.stages, name="insights_stages"),
+    path("insights/migration/", migration.migration, name="insights_migration"),
+    path("insights/bond/", bond.bond, name="insights_bond"),
+    path("insights/feelings/", feelings.page, name="insights_feelings"),
+    path("insights/motivators/", motives.page, name="insights_motivators"),
+    path("customers/<int:pk>/motivators/", motives.record, name="record_motivator"),
+    path("motivators/<int:pk>/forget/", motives.forget, name="forget_motivator"),
     path("insights/refresh/", overview.refresh, name="insights_refresh"),
     path("", include("loyalty.coupons.urls")),
 ]
