@@ -24,6 +24,9 @@ ITEMS: dict[str, tuple[int, int]] = {
     "ces": (1, 7),
     "disconfirmation": (-3, 3),
     "comparison": (-3, 3),
+    "wallet_share": (0, 100),
+    "wallet_rank": (1, 20),
+    "wallet_shops": (1, 20),
 }
 
 

@@ -7,11 +7,15 @@ from django.utils.translation import gettext_lazy as _
 from crm.models.contact import Touchpoint
 
 
+SCALES_OF_THEIR_OWN = ["disconfirmation", "comparison", "wallet_share", "wallet_rank", "wallet_shops"]
+
+
 class Answer(models.Model):
     """One answered item of one response. Answers of one sheet share `response`.
 
     Items: csat, trust, commitment, involvement, repurchase_intent, nps (0 to 10); disconfirmation, comparison
-    (−3 to +3); nev_<emotion> (0 to 10, `form` full or short). Definitions: `docs/scoring.md`.
+    (−3 to +3); nev_<emotion> (0 to 10, `form` full or short); wallet_share (percent of what the customer spends on
+    such things), wallet_rank (our place among wallet_shops shops, 1 to 20). Definitions: `docs/scoring.md`.
     """
 
     class Origin(models.TextChoices):
@@ -38,7 +42,9 @@ class Answer(models.Model):
             models.UniqueConstraint(fields=["response", "item"], name="crm_answer_once"),
             models.CheckConstraint(
                 condition=Q(item__in=["disconfirmation", "comparison"], value__range=(-3, 3))
-                | (~Q(item__in=["disconfirmation", "comparison"]) & Q(value__range=(0, 10))),
+                | Q(item="wallet_share", value__range=(0, 100))
+                | Q(item__in=["wallet_rank", "wallet_shops"], value__range=(1, 20))
+                | (~Q(item__in=SCALES_OF_THEIR_OWN) & Q(value__range=(0, 10))),
                 name="crm_answer_value_range",
             ),
             models.CheckConstraint(
