@@ -39,4 +39,9 @@ CHECKS: tuple[Invariant, ...] = (
         WHERE (state IN ('sent', 'suppressed', 'failed', 'quarantined') AND settled_at IS NULL)
            OR (state IN ('suppressed', 'failed', 'quarantined') AND reason = '')""",
     ),
+    rows_of(
+        "what a person did with a mail is noted only of mails that carried her own links by her consent",
+        """SELECT noted.id FROM campaigns_mailuse noted JOIN campaigns_delivery delivery ON delivery.id = noted.delivery_id
+        WHERE delivery.tracking <> 'person' OR delivery.message_class = 'transactional' OR delivery.sending_at IS NULL""",
+    ),
 )

@@ -45,13 +45,17 @@ SELECT delivery_id, min(at) FILTER (WHERE kind = 'open' AND NOT machine),
   count(*) FILTER (WHERE kind = 'click' AND NOT machine), bool_and(machine)
 FROM ({USED} WHERE one.delivery_id = ANY(%(ids)s::uuid[])) used GROUP BY 1
 """
+# One row for each mail and link, however often: a busy finger must not hide everything else on the timeline.
 OF_PERSON = f"""
-SELECT used.at, used.kind, used.machine, campaign.name, coalesce(link.target, '') FROM ({USED}
-  WHERE delivery.customer_id = %(customer)s) used
+SELECT coalesce(min(used.at) FILTER (WHERE NOT used.machine), min(used.at)) AS first, used.kind, bool_and(used.machine),
+  campaign.name, coalesce(link.target, ''), count(*) FILTER (WHERE NOT used.machine)
+FROM ({USED} WHERE delivery.customer_id = %(customer)s) used
 JOIN campaigns_delivery delivery ON delivery.id = used.delivery_id
 JOIN campaigns_campaign campaign ON campaign.id = delivery.campaign_id
 LEFT JOIN campaigns_link link ON link.id = used.link_id
-WHERE used.at < %(before)s ORDER BY used.at DESC, used.id DESC LIMIT %(limit)s
+GROUP BY used.delivery_id, used.kind, used.link_id, campaign.name, link.target
+HAVING coalesce(min(used.at) FILTER (WHERE NOT used.machine), min(used.at)) < %(before)s
+ORDER BY 1 DESC, used.delivery_id, used.link_id LIMIT %(limit)s
 """
 
 
@@ -100,13 +104,17 @@ class Use:
 
 @dataclass(frozen=True)
 class Moment:
-    """One opening or click of a person; `machine`: probably not by herself; `target` '' for an opening."""
+    """When a person first opened a mail, or a link in it, and how `often`; `machine`: probably never by herself.
+
+    `target` is '' for an opening.
+    """
 
     at: datetime
     kind: str
     machine: bool
     mail: str
     target: str
+    often: int
 
 
 def short(target: str) -> str:
@@ -161,9 +169,10 @@ def of_person(customer: Customer, before: datetime, limit: int) -> list[Moment]:
 
 
 def number(customer: Customer) -> int:
-    """How many openings and clicks are noted about a person who agrees right now. One query."""
+    """How many mails and links a person who agrees right now opened. One query."""
     agreed = agreed_states().filter(customer=OuterRef("delivery__customer"))
-    return MailUse.objects.filter(Exists(agreed), delivery__customer=customer).count()
+    found = MailUse.objects.filter(Exists(agreed), delivery__customer=customer)
+    return found.values("delivery", "kind", "link").distinct().count()
 
 
 def forget(customer_id: int) -> int:

@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce
 from django.utils.functional import Promise
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from campaigns import gating, invariants, mail_use, personal, sending, tracking
 from campaigns.models import Delivery, MailUse
@@ -117,6 +117,8 @@ def _entry(row: Delivery) -> TimelineEntry:
 def _use(moment: mail_use.Moment) -> TimelineEntry:
     said = _("Mail opened: %(name)s") if moment.kind == MailUse.Kind.OPEN else _("Link clicked: %(name)s")
     notes = [_("probably by a machine")] if moment.machine else []
+    if moment.often > 1:
+        notes = [ngettext("%(n)s time", "%(n)s times", moment.often) % {"n": moment.often}]
     icon = "mail-opened" if moment.kind == MailUse.Kind.OPEN else "click"
     text = mail_use.short(moment.target) if moment.target else ""
     title = said % {"name": moment.mail}

@@ -31,7 +31,7 @@ def test_the_timeline_tells_what_was_mailed_and_what_was_not(smtp_sink: SmtpSink
     [refused] = plugin.timeline(ben, {"mail"}, now() + LATER, 10)
     assert sent.title == "Mail sent: News" and refused.title == "Mail not sent: News"
     assert refused.notes == ["The person has not agreed to this kind of mail."]
-    assert plugin.timeline_counts(anna) == {"mail": 1}
+    assert plugin.timeline_counts(anna) == {"mail": 1, "mail_use": 0}
     assert plugin.timeline(anna, {"purchase"}, now() + LATER, 10) == []
 
 

@@ -20,7 +20,7 @@ from campaigns import composing, gating, mail_use, planning, recipes, tracking
 from campaigns.models import Campaign, Delivery, Link, LinkCount, MailUse
 from campaigns.plugin import CampaignsPlugin
 from campaigns.sending import Sender
-from crm import consent, links
+from crm import consent, invariants, links
 from crm.models import ConsentTrace, ContactPoint, Customer, Shop
 from crm.privacy import erasure, export, retention
 from tests.campaigns.people import AGREED_AT, buys, deliver, mailing, open_shop, person
@@ -545,6 +545,12 @@ class TestRights:
         assert MailUse.objects.count() == 2
         return anna
 
+    def test_nothing_is_noted_of_other_mails(self, anna: Customer) -> None:
+        [check] = [one for one in CampaignsPlugin().invariants() if "by her consent" in one.name]
+        assert dict(invariants.verify())[check.name] == 0
+        Delivery.objects.update(tracking="totals")
+        assert dict(invariants.verify())[check.name] == 2
+
     def test_all_of_it_is_handed_out(self, anna: Customer) -> None:
         [section] = [one for one in export.collect(anna) if one.code == "mailuse"]
         assert len(section.rows) == 2 and any(TARGET in row for row in section.rows)
@@ -572,6 +578,18 @@ class TestRights:
         anna.consents.filter(purpose_id="tracking").update(state="withdrawn")
         assert [entry.kind for entry in plugin.timeline(anna, {"mail", "mail_use"}, later, 10)] == ["mail"]
         assert plugin.timeline_counts(anna)["mail_use"] == 0
+
+    def test_many_clicks_are_one_line_of_the_timeline(self, anna: Customer, smtp_sink: SmtpSink) -> None:
+        for _ in range(4):
+            Client().get(counted(smtp_sink.messages[0])[0])
+        plugin = CampaignsPlugin()
+        with translation.override("en"):
+            entries = list(plugin.timeline(anna, {"mail_use"}, now() + timedelta(minutes=1), 10))
+        assert [(entry.title, list(entry.notes)) for entry in entries] == [
+            ("Mail opened: News", []),
+            ("Link clicked: News", ["5 times"]),
+        ]
+        assert plugin.timeline_counts(anna)["mail_use"] == 2
 
     def test_her_mails_say_it_while_she_agrees(self, anna: Customer, client: Client) -> None:
         client.force_login(UserFactory(role="support"), backend="django.contrib.auth.backends.ModelBackend")
