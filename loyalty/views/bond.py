@@ -65,7 +65,7 @@ def bond_picture(found: Overview, shown: Shown) -> Picture:
         [Column(_("Bond"), "text"), Column(_("Customers")), Column(_("Share of those known"), "percent")],
         rows,
     )
-    what = _("Buyers whose will and lock-in are known; share with its 95% interval.")
+    what = _("Buyers whose will and lock-in are known; share with its %(level)s interval.") % {"level": percent(0.95)}
     note = _("n = %(n)s; for %(unknown)s buyers the bond is unknown, because answers are missing") % {
         "n": number(found.bonds_known),
         "unknown": number(found.bonds[""]),
@@ -121,7 +121,7 @@ def barrier_picture(
         [
             Column(_("Score"), "text"),
             *(Column(CLASS_NAMES[klass]) for klass in classes),
-            Column(_("known of"), "percent"),
+            Column(_("Known share"), "percent"),
         ],
         rows,
     )
@@ -188,7 +188,7 @@ def trend_picture(ends: Sequence[MonthEnd]) -> Picture:
         }
     return Picture(
         title,
-        _("Buyers whose bond was known, in shares of 100%."),
+        _("Buyers whose bond was known, in parts of a hundred."),
         over_months(
             "bonds-by-month",
             _("Buyers by bond at the end of each month"),
@@ -237,7 +237,8 @@ def captive_picture(ends: Sequence[MonthEnd]) -> Picture:
     line = charts.Line(_("captive"), values, "iron", bands)
     return Picture(
         title,
-        _("Share of captive customers among buyers whose bond was known, with its 95% interval."),
+        _("Share of captive customers among buyers whose bond was known, with its %(level)s interval.")
+        % {"level": percent(0.95)},
         table,
         charts.lines(month_counts.labels(ends), [line], kind="percent"),
     )

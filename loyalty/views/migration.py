@@ -46,10 +46,6 @@ def migration(request: HttpRequest) -> HttpResponse:
     )
 
 
-def span_words(span: int) -> str:
-    return ngettext("%(n)s month", "%(n)s months", span) % {"n": number(span)}
-
-
 def moved(end: MonthEnd, span: int) -> tuple[Moves, Counter[int]]:
     return month_counts.moves(end, span) or ({}, Counter())
 
@@ -145,8 +141,12 @@ def trend_pictures(counted: Sequence[MonthEnd], span: int) -> list[Picture]:
                 more,
             )
             % {"n": number(more), "all": number(len(counted))},
-            _("People who stood higher or lower than %(span)s before, at the end of each month.")
-            % {"span": span_words(span)},
+            ngettext(
+                "People who stood higher or lower at the end of each month than one month before.",
+                "People who stood higher or lower at the end of each month than %(n)s months before.",
+                span,
+            )
+            % {"n": number(span)},
             table,
             charts.lines(month_counts.labels(counted), series),
             note=_("Who was not yet known at the start counts as new, not as risen."),

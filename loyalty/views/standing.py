@@ -114,7 +114,7 @@ def status_picture(found: Sequence[MonthEnd]) -> Picture:
     buyers = sum(counted[-1][code] for code in words)
     return Picture(
         status_title(found, counted, words),
-        _("Everybody with a purchase by then, in shares of 100%, against their own rhythm."),
+        _("Everybody with a purchase by then, in parts of a hundred, measured against their own rhythm."),
         table,
         charts.columns(month_counts.labels(found), parts, share=True),
         note=_("n = %(n)s buyers at the end of %(month)s")
