@@ -9,8 +9,9 @@ from django.utils.translation import ngettext, pgettext
 from crm.display import number, percent
 from loyalty import reasons, rules
 from loyalty.barriers import BARRIERS, SIGNALS, Barrier
+from loyalty.facts import Behind
 from loyalty.models import Assessment, Metrics
-from loyalty.reasons import Line, Names
+from loyalty.reasons import Line
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,13 @@ class Scored:
 
 
 def barriers(
-    judged: Assessment, metrics: Metrics, in_force: rules.Rules, names: Names, day: date
+    judged: Assessment, metrics: Metrics, in_force: rules.Rules, behind: Behind, day: date
 ) -> list[Scored]:  # fmt: skip
-    return [scored(barrier, judged, metrics, in_force, names, day) for barrier in BARRIERS]
+    return [scored(barrier, judged, metrics, in_force, behind, day) for barrier in BARRIERS]
 
 
 def scored(
-    barrier: Barrier, judged: Assessment, metrics: Metrics, in_force: rules.Rules, names: Names, day: date
+    barrier: Barrier, judged: Assessment, metrics: Metrics, in_force: rules.Rules, behind: Behind, day: date
 ) -> Scored:
     return Scored(
         barrier.code,
@@ -56,7 +57,7 @@ def scored(
         barrier.sign,
         judged.score(barrier.code) if up_to_date(judged) else None,
         in_force.weights[barrier.code],
-        reasons.lines(barrier, judged.points, metrics, names, day),
+        reasons.lines(barrier, judged.points, in_force.points, metrics, behind, day),
     )
 
 
@@ -69,7 +70,9 @@ def lock_in_sentence(judged: Assessment, scores: list[Scored], in_force: rules.R
     """The strongest bolt in full, each further one by its share: with the points and signals that made them."""
     if judged.lock_in is None:
         return _("Lock-in unknown: no signal of it is known.")
-    bolts = sorted((one for one in scores if one.sign < 0 and one.weighted), key=lambda one: one.weighted or 0, reverse=True)
+    bolts = sorted(
+        (one for one in scores if one.sign < 0 and one.weighted), key=lambda one: one.weighted or 0, reverse=True
+    )
     if not bolts:
         return _("Lock-in 0: nothing known holds them against their will.")
     shares = [bolt(bolts[0]), *(f"{further(in_force.further_share)} {bolt(one)}" for one in bolts[1:])]
@@ -102,9 +105,11 @@ def further(share: float) -> str:
     return _("%(share)s of") % {"share": percent(share)}
 
 
-def places(value: float | None) -> str | None:
-    """A score with one decimal where it has one."""
-    return None if value is None else number(value, 0 if round(value, 1) == round(value) else 1)
+def places(value: float | None, most: int = 1) -> str | None:
+    """A number with as many decimals as it has, at most `most`."""
+    if value is None:
+        return None
+    return number(value, next(n for n in range(most + 1) if n == most or round(value, n) == round(value, most)))
 
 
 def bond_sentence(judged: Assessment, scores: list[Scored]) -> str:

@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from crm.display import day as day_text
 from crm.display import number
 from loyalty import stages, status
+from loyalty.facts import Behind, Fact
 from loyalty.models import Assessment, Metrics
 from loyalty.rules import Rules
 
@@ -25,6 +26,7 @@ class Standing:
     assessment: Assessment
     rules: Rules
     day: date
+    is_today: bool = True
 
     @property
     def orders_needed(self) -> int:
@@ -57,11 +59,12 @@ class Standing:
 
 @dataclass(frozen=True)
 class Said:
-    """A condition in words. state: met, missing or unknown."""
+    """A condition in words. state: met, missing or unknown; facts: what stands behind it."""
 
     code: str
     state: str
     text: str
+    facts: tuple[Fact, ...] = ()
 
 
 def states(customer_id: int, rules: Rules, day: date) -> dict[str, bool | None]:
@@ -81,11 +84,16 @@ def states(customer_id: int, rules: Rules, day: date) -> dict[str, bool | None]:
     return dict(zip(listed, found, strict=True)) if found else {}
 
 
-def said(stage: stages.Stage, found: dict[str, bool | None], standing: Standing) -> list[Said]:
+def said(stage: stages.Stage, found: dict[str, bool | None], standing: Standing, behind: Behind) -> list[Said]:
     """The conditions of a stage, those of the stages below first."""
     state = {True: "met", False: "missing", None: "unknown"}
     return [
-        Said(condition.code, state[found[condition.code]], words(condition, standing, found[condition.code]))
+        Said(
+            condition.code,
+            state[found[condition.code]],
+            words(condition, standing, found[condition.code]),
+            behind.of(condition.code),
+        )
         for condition in stages.all_conditions(stage)
     ]
 
@@ -151,7 +159,10 @@ def alive(at: Standing, met: bool | None) -> str:
 
 
 def attitude_high(at: Standing, met: bool | None) -> str:
-    named = {"least": number(at.rules.attitude_high), "value": number(at.assessment.relative_attitude, 1)}
+    """The relative attitude; without a comparison that is the attitude itself (`domain.md` 3.3)."""
+    value, least = at.assessment.relative_attitude, at.rules.attitude_high
+    named = {"least": plain(least), "value": plain(value) if met else below(value or 0, least)}
+    compared = at.assessment.attitude_compared
     if met is None:
         lacking = max(1, at.rules.evidence_parts - at.assessment.evidence)
         return ngettext(
@@ -159,7 +170,28 @@ def attitude_high(at: Standing, met: bool | None) -> str:
             "attitude of at least %(least)s: unknown, answers on %(n)s more parts are needed",
             lacking,
         ) % (named | {"n": number(lacking)})
-    return (_("Attitude %(value)s, at least %(least)s") if met else _("attitude from %(value)s to %(least)s")) % named
+    if compared:
+        return (
+            _("Relative attitude %(value)s, at least %(least)s")
+            if met
+            else _("relative attitude from %(value)s to %(least)s")
+        ) % named
+    return (
+        _("Attitude %(value)s, at least %(least)s, without a comparison with other shops")
+        if met
+        else _("attitude from %(value)s to %(least)s")
+    ) % named
+
+
+def plain(value: float | None) -> str | None:
+    """A score with one decimal where it has one."""
+    return None if value is None else number(value, 0 if round(value, 1) == round(value) else 1)
+
+
+def below(value: float, least: float) -> str | None:
+    """A score that is too low, with the decimals that show it: 69.96 is not 70."""
+    places = next((n for n in range(3) if round(value, n) < least and round(value, n) == round(value, max(n, 1))), 2)
+    return number(value, places)
 
 
 def no_severe_complaint(at: Standing, met: bool | None) -> str:

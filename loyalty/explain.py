@@ -5,20 +5,21 @@ that judged. Works in the active language.
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from crm.days import today
 from crm.display import day as day_text
 from crm.display import number
-from crm.models import Customer, Participation, Shop, User
+from crm.models import Customer
 from loyalty import actions, bonds, conditions, rules, scoring, stages
 from loyalty.bonds import Scored
 from loyalty.conditions import Said, Standing
+from loyalty.facts import Behind, Fact, behind
 from loyalty.judging import PARTS
-from loyalty.models import Assessment, Calibration, Metrics
-from loyalty.reasons import Names
+from loyalty.models import Assessment, Calibration, Metrics, RuleSet
 from loyalty.status import Status
 
 
@@ -31,6 +32,7 @@ class Part:
     value: float | None
     weight: float
     answered_on: date | None = None
+    facts: tuple[Fact, ...] = ()
 
     @property
     def contribution(self) -> float | None:
@@ -54,12 +56,13 @@ class Explanation:
     assessment: Assessment
     metrics: Metrics
     day: date
-    rules_version: int
+    rules: rules.Rules
     stage: str
     badges: list[str]
     conditions: list[Said]
     next: Next | None
     status: str
+    limits: str
     interval: str
     attitude: str
     parts: list[Part]
@@ -69,50 +72,52 @@ class Explanation:
     share: str
     advice: str
 
+    is_today: bool = True
+
+    @property
+    def rules_version(self) -> int:
+        return self.assessment.rules_version
+
 
 def explain(customer: Customer) -> Explanation | None:
     """The explanation of a customer's judgement, None if not judged yet. A fixed number of queries."""
     assessment = Assessment.objects.filter(customer=customer).select_related("customer__metrics").first()
     if assessment is None:
         return None
-    metrics, day, in_force = assessment.customer.metrics, scoring.shown_day(), rules.current()
-    standing = Standing(metrics, assessment, in_force, day)
+    metrics, day, in_force = assessment.customer.metrics, scoring.shown_day(), rules_of(assessment)
+    standing = Standing(metrics, assessment, in_force, day, day == today())
     found = conditions.states(customer.pk, in_force, day)
-    scored = bonds.barriers(assessment, metrics, in_force, names_of(metrics), day)
+    known = behind(customer, metrics, day)
+    scored = bonds.barriers(assessment, metrics, in_force, known, day)
     return Explanation(
         assessment=assessment,
         metrics=metrics,
         day=day,
-        rules_version=assessment.rules_version,
+        rules=in_force,
         stage=stage_sentence(standing),
         badges=badges(standing),
-        conditions=conditions.said(stages.by_code(assessment.stage), found, standing),
-        next=next_of(standing, found),
+        conditions=conditions.said(stages.by_code(assessment.stage), found, standing, known),
+        next=next_of(standing, found, known),
         status=status_sentence(standing),
+        limits=limits_sentence(assessment),
         interval=interval_sentence(standing),
         attitude=attitude_sentence(standing),
-        parts=parts(metrics, in_force),
+        parts=parts(metrics, in_force, known),
         barriers=scored,
         lock_in=bonds.lock_in_sentence(assessment, scored, in_force),
         bond=bonds.bond_sentence(assessment, scored),
         share=bonds.share_sentence(assessment, in_force),
         advice=bonds.advice(assessment),
+        is_today=standing.is_today,
     )
 
 
-def names_of(metrics: Metrics) -> Names:
-    contact = User.objects.filter(pk=metrics.contact_id or 0).first()
-    taken_part = (
-        Participation.objects.filter(customer=metrics.customer_id, kind__in=["member", "gathering"])
-        .order_by("-occurred_at")
-        .first()
-    )
-    return Names(
-        contact=str(contact) if contact else "",
-        gathering=taken_part.title if taken_part else "",
-        gathering_on=taken_part.occurred_at if taken_part else None,
-        currency=Shop.current().currency,
-    )
+def rules_of(judged: Assessment) -> rules.Rules:
+    """The version a judgement was made by: after a change of rules everybody is judged anew, but not in an instant."""
+    try:
+        return rules.of_version(judged.rules_version)
+    except (rules.RulesError, RuleSet.DoesNotExist):
+        return rules.current()
 
 
 def stage_label(code: str) -> str:
@@ -145,11 +150,11 @@ def badges(at: Standing) -> list[str]:
     return found
 
 
-def next_of(at: Standing, found: dict[str, bool | None]) -> Next | None:
+def next_of(at: Standing, found: dict[str, bool | None], known: Behind) -> Next | None:
     above = stages.next_stage(at.assessment.stage)
     if above is None:
         return None
-    said = conditions.said(above, found, at)
+    said = conditions.said(above, found, at, known)
     open_ones = [one for one in said if one.state != "met"]
     missing = [one.code for one in open_ones if one.state == "missing"]
     unknown = [one.code for one in open_ones if one.state == "unknown"]
@@ -169,24 +174,56 @@ def status_sentence(at: Standing) -> str:
     if judged.last_order_on is None:
         return _("No order yet, so there is no status.")
     days = (at.day - judged.last_order_on).days
-    named = {
+    text = _since_last(at, days) % {
         "status": at.status_label,
         "n": number(days),
         "day": day_text(judged.last_order_on),
+        "as_of": day_text(at.day),
         "ratio": number(judged.overdue_ratio_on(at.day), 2),
         "expected": number(judged.expected_interval),
     }
-    text = (
-        ngettext(
-            "%(status)s: the last order was %(n)s day ago, on %(day)s. That is %(ratio)s times the expected %(expected)s days.",
-            "%(status)s: the last order was %(n)s days ago, on %(day)s. That is %(ratio)s times the expected %(expected)s days.",
-            days,
-        )
-        % named
-    )
     if at.status == Status.LAPSED:
         text += " " + _("Very probably they have gone; that is not certain.")
+    if at.status == Status.REACTIVATED and at.metrics.previous_order_on:
+        text += " " + _away(judged.last_order_on - at.metrics.previous_order_on)
     return text[:1].upper() + text[1:]
+
+
+def _since_last(at: Standing, days: int) -> str:
+    if not at.is_today:
+        return ngettext(
+            "%(status)s: on %(as_of)s the last order was %(n)s day old, from %(day)s. That is %(ratio)s times the expected %(expected)s days.",
+            "%(status)s: on %(as_of)s the last order was %(n)s days old, from %(day)s. That is %(ratio)s times the expected %(expected)s days.",
+            days,
+        )
+    return ngettext(
+        "%(status)s: the last order was %(n)s day ago, on %(day)s. That is %(ratio)s times the expected %(expected)s days.",
+        "%(status)s: the last order was %(n)s days ago, on %(day)s. That is %(ratio)s times the expected %(expected)s days.",
+        days,
+    )
+
+
+def _away(gap: timedelta) -> str:
+    return ngettext(
+        "Before it they had stayed away for %(n)s day, long enough to have lapsed.",
+        "Before it they had stayed away for %(n)s days, long enough to have lapsed.",
+        gap.days,
+    ) % {"n": number(gap.days)}
+
+
+def limits_sentence(judged: Assessment) -> str:
+    """Up to where each status goes, and where these limits come from. Empty without an order, and under a contract."""
+    known = Calibration.objects.filter(pk=1).first()
+    if known is None or judged.last_order_on is None or judged.contract_until:
+        return ""
+    text = (
+        _(
+            "Active up to %(active)s times, overdue up to %(overdue)s, at risk up to %(at_risk)s: from the shop's own gaps."
+        )
+        if known.self_calibrated
+        else _("Active up to %(active)s times, overdue up to %(overdue)s, at risk up to %(at_risk)s: preset.")
+    )
+    return text % {name: bonds.places(getattr(known, name), 2) for name in ("active", "overdue", "at_risk")}
 
 
 def contract_sentence(at: Standing) -> str:
@@ -206,17 +243,22 @@ def contract_sentence(at: Standing) -> str:
 def interval_sentence(at: Standing) -> str:
     """domain 3.1: three thought-of shop intervals and the customer's own, and which base was used."""
     judged, own = at.assessment, max(0, at.metrics.orders - 1)
+    first, last = at.metrics.first_order_on, at.metrics.last_order_on
     named = {
         "expected": number(judged.expected_interval),
-        "prior": number(at.rules.prior_intervals),
-        "base": number(judged.base_cycle, 1),
+        "prior": bonds.places(at.rules.prior_intervals),
+        "base": bonds.places(judged.base_cycle),
         "kind": Calibration.Kind(judged.base_kind).label,
         "n": number(own),
+        "days": number((last - first).days) if first and last else None,
     }
+    if not own:
+        return _("Expected every %(expected)s days: the gap of the shop is %(base)s days (%(kind)s), and there is none of "
+                 "their own yet.") % named  # fmt: skip
     return (
         ngettext(
-            "Expected every %(expected)s days: %(prior)s shop intervals of %(base)s days (%(kind)s) and %(n)s of their own.",
-            "Expected every %(expected)s days: %(prior)s shop intervals of %(base)s days (%(kind)s) and %(n)s of their own.",
+            "Expected every %(expected)s days: the mean of %(prior)s gaps of the shop of %(base)s days (%(kind)s) and %(n)s of their own, %(days)s days.",
+            "Expected every %(expected)s days: the mean of %(prior)s gaps of the shop of %(base)s days (%(kind)s) and %(n)s of their own, together %(days)s days.",
             own,
         )
         % named
@@ -233,17 +275,24 @@ def part_labels() -> dict[str, str]:
     }
 
 
-def parts(metrics: Metrics, in_force: rules.Rules) -> list[Part]:
+def parts(metrics: Metrics, in_force: rules.Rules, known: Behind) -> list[Part]:
     labels = part_labels()
     return [
-        Part(code, labels[code], getattr(metrics, code), in_force.attitude[code], getattr(metrics, f"{code}_on", None))
+        Part(
+            code,
+            labels[code],
+            getattr(metrics, code),
+            in_force.attitude[code],
+            getattr(metrics, f"{code}_on", None),
+            known.of(code),
+        )
         for code in PARTS
     ]
 
 
 def attitude_sentence(at: Standing) -> str:
     judged, known = at.assessment, sum(getattr(at.metrics, code) is not None for code in PARTS)
-    named = {"value": number(judged.attitude, 1), "n": number(known), "all": number(len(PARTS))}
+    named = {"value": bonds.places(judged.attitude), "n": number(known), "all": number(len(PARTS))}
     if judged.attitude is None:
         return ngettext(
             "Attitude unknown: %(n)s part answered within %(days)s days, at least %(least)s are needed. Ask for their opinion.",
@@ -261,5 +310,8 @@ def attitude_sentence(at: Standing) -> str:
     if not judged.attitude_compared:
         return text + " " + _("Without a comparison with other shops.")
     return (
-        text + " " + _("Compared with other shops: %(relative)s.") % {"relative": number(judged.relative_attitude, 1)}
+        text
+        + " "
+        + _("Relative attitude, compared with other shops: %(relative)s.")
+        % {"relative": bonds.places(judged.relative_attitude)}
     )

@@ -7,14 +7,18 @@ from typing import Any
 
 from django.db.models import Count, F, Func
 from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from crm import access
-from crm.display import number, signed
+from crm.display import ago, number, signed
+from crm.display import day as day_text
 from crm.models import Category, Complaint, Customer, Purchase, Shop, User
 from crm.plugins import Panel
-from loyalty import badges, rules
+from loyalty import badges
 from loyalty.explain import Explanation, Scored, explain
+from loyalty.facts import Fact
 from loyalty.models import Assessment, Transition
 from loyalty.reasons import Line
 from loyalty.stages import STAGES
@@ -64,10 +68,22 @@ def standing(customer: Customer, user: User, found: Explanation) -> dict[str, An
         "present": level,
         "next_level": level + 1 if found.next else None,
         "frozen": status == Status.LAPSED,
-        "conditions": [(one.state, _sentence(one.text)) for one in (found.next or found).conditions],
+        "conditions": [(one.state, linked(_sentence(one.text), one.facts)) for one in (found.next or found).conditions],
         "action": action(customer, user, found),
         "figures": figures(customer, found),
     }
+
+
+def linked(text: str, facts: Sequence[Fact]) -> str:
+    """A text with the days of its facts behind it, each leading to where the fact stands."""
+    if not facts:
+        return text
+    return format_html("{} ({})", text, format_html_join(", ", "{}", ((_day_of(fact),) for fact in facts)))
+
+
+def _day_of(fact: Fact) -> str:
+    word = " ".join(part for part in (fact.text, day_text(fact.on)) if part)
+    return format_html('<a href="{}">{}</a>', fact.url, word) if fact.url else word
 
 
 def _sentence(text: str) -> str:
@@ -116,6 +132,7 @@ def figures(customer: Customer, found: Explanation) -> dict[str, Any]:
     due = last + timedelta(days=round(judged.expected_interval)) if last else None
     return {
         "last": last,
+        "last_ago": ago(last, found.day) if found.is_today else days_before(last, found.day),
         "interval": judged.expected_interval if metrics.orders else None,
         "orders": metrics.orders,
         "net": metrics.value,
@@ -124,6 +141,14 @@ def figures(customer: Customer, found: Explanation) -> dict[str, Any]:
         "due": due,
         "due_past": due is not None and due < found.day,
     }
+
+
+def days_before(last: date | None, day: date) -> str | None:
+    """How long before a stored past day something was."""
+    if last is None:
+        return None
+    n = (day - last).days
+    return ngettext("%(n)s day before %(day)s", "%(n)s days before %(day)s", n) % {"n": number(n), "day": day_text(day)}
 
 
 def categories(customer: Customer) -> list[str]:
@@ -144,7 +169,7 @@ def categories(customer: Customer) -> list[str]:
 
 
 def bond(customer: Customer, user: User, found: Explanation) -> dict[str, Any]:
-    judged, in_force = found.assessment, rules.current()
+    judged, in_force = found.assessment, found.rules
     scores = {scored.code: scored for scored in found.barriers}
     bolts = sorted(
         (scored for scored in found.barriers if scored.sign < 0),
@@ -188,7 +213,8 @@ def attitude(found: Explanation) -> Reason:
             lines.append((text, _("unknown")))
             continue
         named = {"part": part.label, "value": number(part.value), "weight": weight}
-        lines.append((_("%(part)s %(value)s, weight %(weight)s") % named, number(part.contribution, 1) or ""))
+        text = _("%(part)s %(value)s, weight %(weight)s") % named
+        lines.append((linked(text, part.facts), number(part.contribution, 1) or ""))
         known, total = known + part.weight, total + part.contribution
     score = found.assessment.attitude
     if score is None:
@@ -220,4 +246,4 @@ def bolt(scored: Scored, place: int, further: float) -> Reason:
 def _line(line: Line) -> tuple[str, str]:
     if line.points is None:
         return f"{line.text}. {line.learn}" if line.learn else line.text, _("unknown")
-    return line.text, signed(line.points) or ""
+    return linked(line.text, line.facts), signed(line.points, 0 if line.points == round(line.points) else 1) or ""

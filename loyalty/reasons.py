@@ -1,8 +1,9 @@
 """Why a barrier has its points: every signal in words, with its figures and dates."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -11,6 +12,9 @@ from crm.display import day as day_text
 from crm.display import money, number, percent
 from loyalty.barriers import SIGNALS, Barrier, Signal, slice_of
 from loyalty.models import Metrics
+
+if TYPE_CHECKING:
+    from loyalty.facts import Behind, Fact
 
 
 @dataclass(frozen=True)
@@ -25,35 +29,55 @@ class Names:
 
 @dataclass(frozen=True)
 class Line:
-    """One signal. points is None while it is unknown; `learn` then says how to come to know it."""
+    """One signal. points is None while it is unknown; `learn` then says how to come to know it. `most`: points at most."""
 
     code: str
     text: str
     points: float | None
     most: float
     learn: str = ""
+    facts: tuple["Fact", ...] = ()
 
 
-def lines(barrier: Barrier, points: list[float | None], metrics: Metrics, names: Names, day: date) -> list[Line]:
-    """The signals of a barrier with their stored points."""
+def lines(
+    barrier: Barrier,
+    points: list[float | None],
+    most: Mapping[str, float],
+    metrics: Metrics,
+    behind: "Behind",
+    day: date,
+) -> list[Line]:
+    """The signals of a barrier with their stored points. most: what each may give by the rules of the judgement."""
     stored = points[slice_of(barrier.code)] if len(points) == len(SIGNALS) else [None] * len(barrier.signals)
     return [
-        line(signal, found, metrics, names, day) for signal, found in zip(barrier.signals, stored, strict=True)
-    ]  # fmt: skip
+        line(signal, found, most[signal.code], metrics, behind, day)
+        for signal, found in zip(barrier.signals, stored, strict=True)
+    ]
 
 
-def line(signal: Signal, points: float | None, metrics: Metrics, names: Names, day: date) -> Line:
+def line(signal: Signal, points: float | None, most: float, metrics: Metrics, behind: "Behind", day: date) -> Line:
     if points is None:
-        return Line(signal.code, str(signal.label), None, signal.points, how_to_learn(signal))
-    wording = WORDING.get(signal.code)
-    text = wording(metrics, names, day, points) if wording else recorded(signal, metrics, names)
-    return Line(signal.code, text, points, signal.points)
+        return Line(signal.code, str(signal.label), None, most, how_to_learn(signal))
+    wording, names = WORDING.get(signal.code), behind.names
+    if wording:
+        text = wording(metrics, names, day, points)
+    elif signal.kind == "recorded":
+        text = recorded(signal, metrics, names)
+    else:
+        text = str(signal.label)
+    return Line(signal.code, text, points, most, facts=behind.of(signal.code))
 
 
 def how_to_learn(signal: Signal) -> str:
     if signal.kind == "recorded":
         return _("Nobody has recorded it. Ask, and note it here.")
-    return _("No source delivers this yet.")
+    return {
+        "purchases": _("There is no purchase yet: connect the shop or import a file."),
+        "places": _("No purchase says where it was made: let the shop send the place."),
+        "interactions": _("No contact is recorded yet: note contacts, with the customer's rating."),
+        "participations": _("Nobody takes part in anything yet: note memberships and visits to events."),
+        "referrals": _("No referral is recorded yet: note who brought whom."),
+    }.get(signal.kind, _("No source delivers this yet."))
 
 
 def recorded(signal: Signal, metrics: Metrics, names: Names) -> str:

@@ -1,9 +1,11 @@
 from django.urls import include, path
 
+from loyalty.api import CustomerJudgement
 from loyalty.views import bond, feelings, migration, motives, overview, rules, standing
 
 urlpatterns = [
     path("settings/rules/", rules.edit, name="rules"),
+    path("api/v1/customers/<path:external_id>/judgement", CustomerJudgement.as_view(), name="customer_judgement"),
     path("insights/", overview.insights, name="insights"),
     path("insights/stages/", standing.stages, name="insights_stages"),
     path("insights/migration/", migration.migration, name="insights_migration"),

@@ -50,7 +50,9 @@ def test_a_prospect_lacks_a_first_order():
     found = explained(CustomerFactory())
     assert found.next.sentence == "1 thing is missing for “First-time customer”: a first order."
     assert found.status == "No order yet, so there is no status."
-    assert found.interval.endswith("3 shop intervals of 90.0 days (the preset value) and 0 of their own.")
+    assert found.interval == (
+        "Expected every 90 days: the gap of the shop is 90 days (the preset value), and there is none of their own yet."
+    )
 
 
 def test_a_first_time_customer():
@@ -74,7 +76,7 @@ def test_the_way_to_a_loyal_customer_in_one_sentence():
     ComplaintFactory(customer=customer)
     found = explained(customer)
     assert found.next.sentence == (
-        "2 things are missing for “Loyal customer”: attitude from 68.0 to 70; "
+        "2 things are missing for “Loyal customer”: attitude from 68 to 70; "
         "solving the open complaint of high severity."
     )
     assert found.next.action == BY_CODE["solve_complaint"]

@@ -92,7 +92,12 @@ def test_a_saved_version_names_its_author_and_judges_everybody(admin):
     scoring.score_all()
     assert save(admin, regular_orders="2", note="Small town").status_code == 302
     kept = RuleSet.objects.get()
-    assert (kept.version, kept.values, kept.created_by, kept.note) == (2, {"regular_orders": 2}, admin.user, "Small town")
+    assert (kept.version, kept.values, kept.created_by, kept.note) == (
+        2,
+        {"regular_orders": 2},
+        admin.user,
+        "Small town",
+    )
     assert AuditEntry.objects.filter(actor=admin.user, action="rules_saved", kind="rules", object_id=2).exists()
     assert "being judged by the latest version" in admin.get(URL).content.decode()
     assert scoring.score_changed() == 1  # nobody's facts changed, and still everybody is judged
@@ -289,7 +294,11 @@ def test_a_shop_that_nobody_was_judged_in(admin):
 def test_the_merchants_words_stand_everywhere_in_both_languages(admin):
     customer = after_gaps([20, 20], 5)
     scoring.score_all()
-    own = {"labels-stage-regular-de": "Stammgast", "labels-stage-regular-en": "House guest", "labels-status-active-en": "here"}
+    own = {
+        "labels-stage-regular-de": "Stammgast",
+        "labels-stage-regular-en": "House guest",
+        "labels-status-active-en": "here",
+    }
     assert save(admin, **own).status_code == 302
     scoring.score_changed()
     page = admin.get(f"/customers/{customer.pk}/").content.decode()
@@ -328,7 +337,12 @@ def test_names_that_are_the_products_own_are_not_stored(admin):
 
 
 def test_a_version_keeps_only_what_differs_and_reads_it_back():
-    values = {"active": 1.4, "weights": {"social": 0.2}, "active_bounds": [1, 2.5], "labels": {"stage.loyal": {"de": "Fan"}}}
+    values = {
+        "active": 1.4,
+        "weights": {"social": 0.2},
+        "active_bounds": [1, 2.5],
+        "labels": {"stage.loyal": {"de": "Fan"}},
+    }
     read = rules.parse(values, 5)
     assert rules.differences(read) == values
     assert rules.differences(Rules()) == {}
