@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.models import Customer
 from crm.plugins import Column
-from loyalty import month_filters, rules, scoring
+from loyalty import feeling_filters, month_filters, rules, scoring
 from loyalty.models import Assessment
 from loyalty.stages import STAGES
 from loyalty.status import Status, status_expression
@@ -70,4 +70,5 @@ def filters() -> dict[str, django_filters.Filter]:
             method=by_bond,
         ),
         **month_filters.filters(),
+        **feeling_filters.filters(),
     }

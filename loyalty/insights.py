@@ -53,7 +53,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """A value of a table. None is unknown and is said so.
+    """A value of a table. None is unknown and is said so; '' for a number that there cannot be stays blank.
 
     url: the customers behind it · low, high: interval, written in its column's way · shade: 0 to 1 tints the cell of a
     heat table · note: a word after the value, such as “provisional” · spoken: said to who cannot see the column heads.
@@ -174,7 +174,9 @@ def harmless(text: str) -> str:
 
 
 def written(column: Column, value: Any, currency: str = "") -> str | None:
-    """A value in the reader's language; None for unknown."""
+    """A value in the reader's language; None for unknown, '' for a number that there cannot be."""
+    if value == "" and column.kind != "text":
+        return ""
     if value is None or column.kind == "text":
         return None if value is None or value == "" else str(value)
     if column.kind == "day":

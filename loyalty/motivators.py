@@ -117,6 +117,7 @@ class Evidence:
     note: str
     at: datetime
     top: bool = False
+    pk: int = 0
 
     @property
     def gap(self) -> bool:
@@ -195,7 +196,7 @@ def _rank(row: MotivatorEvidence) -> tuple[int, float, int]:
 
 def _evidence(row: MotivatorEvidence, *, top: bool = False) -> Evidence:
     return Evidence(
-        BY_CODE[row.motivator], row.importance, row.fulfilment, row.origin, row.note, row.recorded_at, top=top
+        BY_CODE[row.motivator], row.importance, row.fulfilment, row.origin, row.note, row.recorded_at, top, row.pk
     )
 
 
@@ -246,6 +247,15 @@ def record(
     )
     changed.mark([customer.pk])
     return made
+
+
+@transaction.atomic
+def forget(one: MotivatorEvidence) -> int:
+    """Delete all that is recorded of this customer's motivator: an answer is voluntary and can be taken back."""
+    Customer.objects.select_for_update().get(pk=one.customer_id)
+    number, _by_model = MotivatorEvidence.objects.filter(customer_id=one.customer_id, motivator=one.motivator).delete()
+    changed.mark([one.customer_id])
+    return number
 
 
 def months_before(day: date, months: int) -> date:

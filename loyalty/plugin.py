@@ -11,7 +11,7 @@ from crm.models import Customer, User
 from crm.plugins import BarrierSignal, Column, NavEntry, Panel, Plugin, TimelineEntry
 from crm.privacy.registry import Table
 from crm.privacy.sections import Section
-from loyalty import customer_list, history, panels, personal, rules
+from loyalty import customer_list, feeling_panels, history, panels, personal, rules
 from loyalty.barriers import RECORDABLE
 from loyalty.coupons import guarding
 from loyalty.coupons import personal as coupon_data
@@ -30,7 +30,7 @@ class LoyaltyPlugin(Plugin):
         return {history.KIND: Transition.objects.filter(customer=customer).count()}
 
     def panels(self, customer: Customer, user: User) -> Iterable[Panel]:
-        return panels.panels(customer, user)
+        return [*panels.panels(customer, user), *feeling_panels.panels(customer, user)]
 
     def list_columns(self) -> Sequence[Column]:
         return customer_list.COLUMNS

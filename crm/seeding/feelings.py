@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from decimal import Decimal
 from random import Random
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from crm.seeding.world import World
 from crm.seeding.writing import Rows
 
 OPEN_ALERT_DAYS = 3
+ASKED_ABOUT = ("advice", "order", "payment", "delivery", "delivery", "product", "product", "service", "complaint", "aftercare")
+PLACE_MOOD = {"advice": 0.8, "product": 0.5, "delivery": -0.9, "complaint": -2.0}
 SHORT_FORM = "happy trusting valued interested irritated neglected disappointed stressed".split()
 ORIGINS = ("customer_self", "customer_self", "staff_estimate", "staff_estimate", "text_suggestion")
 
@@ -100,16 +103,25 @@ def _sheet(
         values["comparison"] = seventh(rng, mood)
     words = notes.COMMENTS_GLAD if mood > 6.5 else notes.COMMENTS_SORE if mood < 4.5 else ("",)
     comment = pick(rng, words) if rng.random() < 0.3 else ""
+    place = ASKED_ABOUT[int(response[:4], 16) % len(ASKED_ABOUT)]
+    if place in PLACE_MOOD:
+        mood = min(10.0, max(0.0, mood + PLACE_MOOD[place]))
     for item, value in values.items():
-        rows.add("crm_answer", person.id, response, item, value, "", "customer_self", "", comment, about, moment)
+        rows.add("crm_answer", person.id, response, item, value, "", "customer_self", place, comment, about, moment)
         comment = ""
     if whole or rng.random() < 0.5:
         form, asked = ("full", list(emotions.BY_CODE)) if rng.random() < 0.35 else ("short", SHORT_FORM)
+        felt: dict[str, Decimal] = {}
         for code in asked:
             value = tenth(rng, mood - 0.6 if emotions.BY_CODE[code].sign > 0 else 8.6 - mood, 1.2)
+            felt[code] = Decimal(value)
             rows.add(
-                "crm_answer", person.id, response, f"nev_{code}", value, form, "customer_self", "", "", None, moment
+                "crm_answer", person.id, response, f"nev_{code}", value, form, "customer_self", place, "", None, moment
             )
+        alert = alerts.of_ratings(felt, form)
+        if alert:
+            detail = json.dumps(alert.detail("customer_self"))
+            _alert(world, person, day, moment, f"response:{response}", detail, person.staff or world.staff[0], rows)
 
 
 def motives(rng: Random, world: World, person: Person, rows: Rows) -> None:
