@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.models import Customer
 from crm.plugins import Column
-from loyalty import feeling_filters, month_filters, rules, scoring
+from loyalty import behaviour_filters, feeling_filters, month_filters, rules, scoring
 from loyalty.models import Assessment
 from loyalty.stages import STAGES
 from loyalty.status import Status, status_expression
@@ -71,4 +71,5 @@ def filters() -> dict[str, django_filters.Filter]:
         ),
         **month_filters.filters(),
         **feeling_filters.filters(),
+        **behaviour_filters.filters(),
     }

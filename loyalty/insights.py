@@ -39,6 +39,9 @@ TABS = (
     Tab("bond", _("Bond"), "insights_bond"),
     Tab("feelings", _("Feelings"), "insights_feelings"),
     Tab("motivators", _("Motivators"), "insights_motivators"),
+    Tab("cohorts", _("Cohorts"), "insights_cohorts"),
+    Tab("behaviour", _("Behaviour"), "insights_behaviour"),
+    Tab("what_if", _("What if"), "insights_what_if"),
 )
 
 

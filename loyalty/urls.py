@@ -1,7 +1,7 @@
 from django.urls import include, path
 
 from loyalty.api import CustomerJudgement
-from loyalty.views import bond, feelings, migration, motives, overview, rules, standing
+from loyalty.views import behaviour, bond, cohorts, feelings, migration, motives, overview, rules, standing, what_if
 
 urlpatterns = [
     path("settings/rules/", rules.edit, name="rules"),
@@ -12,6 +12,9 @@ urlpatterns = [
     path("insights/bond/", bond.bond, name="insights_bond"),
     path("insights/feelings/", feelings.page, name="insights_feelings"),
     path("insights/motivators/", motives.page, name="insights_motivators"),
+    path("insights/cohorts/", cohorts.page, name="insights_cohorts"),
+    path("insights/behaviour/", behaviour.page, name="insights_behaviour"),
+    path("insights/what-if/", what_if.page, name="insights_what_if"),
     path("customers/<int:pk>/motivators/", motives.record, name="record_motivator"),
     path("motivators/<int:pk>/forget/", motives.forget, name="forget_motivator"),
     path("insights/refresh/", overview.refresh, name="insights_refresh"),

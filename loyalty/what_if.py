@@ -4,13 +4,17 @@ No promise: the first rests on a formula that holds only if nothing else changes
 customers who already stand on two stages, which need not be what made them differ.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import sqrt
 from typing import Any
 
 from django.db import connection
 
 from loyalty import scoring
-from loyalty.estimates import median_ranks
+from loyalty.estimates import Mean, difference, mean_of, median_ranks
 from loyalty.figures import figure
+from loyalty.overview import Share
 from loyalty.stages import STAGES
 
 YEAR = 365
@@ -80,3 +84,99 @@ def gain(retention: float, points: float, discount: float) -> float:
     before = factor(retention, discount)
     after = factor(min(1.0, retention + points / 100), discount)
     return after / before - 1 if before else 0.0
+
+
+@dataclass(frozen=True)
+class Retention:
+    """points more retention on the shop's own figures. Gains are shares, money is a year's margin and its present worth.
+
+    own: who stayed, of whom; before, after: the factor; gain with its range over the interval of `own`; worth: of all
+    buyers together, in money, with the range over both intervals. None where the figures do not allow it.
+    """
+
+    own: Share
+    points: int
+    before: float | None = None
+    after: float | None = None
+    gain: float | None = None
+    gains: tuple[float, float] | None = None
+    margin: Mean = Mean(None, None, 0)
+    worth: float | None = None
+    worths: tuple[float, float] | None = None
+
+
+def more_retention(found: Mapping[str, Any], points: int, discount: float, margin: float) -> Retention:
+    """found: the figure `what_if`; points: 0 and up; discount: a year; margin: share of the net that is left."""
+    own = Share(*found["retention"])
+    n, total, squares = found["buyers"]
+    yearly = mean_of(n, total * margin, squares * margin * margin)
+    if own.value is None or own.interval is None:
+        return Retention(own, points, margin=yearly)
+    before = factor(own.value, discount)
+    after = factor(min(1.0, own.value + points / 100), discount)
+    gains = sorted(gain(r, points, discount) for r in own.interval)
+    worth = worths = None
+    if yearly.value is not None:
+        worth = n * yearly.value * (after - before)
+        lifts = [factor(min(1.0, r + points / 100), discount) - factor(r, discount) for r in own.interval]
+        ends = [n * each * lift for each in yearly.interval or (yearly.value,) * 2 for lift in lifts]
+        worths = min(ends), max(ends)
+    return Retention(
+        own, points, before, after, after / before - 1 if before else None, (gains[0], gains[1]), yearly, worth, worths
+    )
+
+
+@dataclass(frozen=True)
+class Rise:
+    """n customers of a stage who would buy like those of the next. Differences are a customer's yearly net × margin.
+
+    mean, median: of one customer with interval; worth: n × the difference of means, with its range.
+    """
+
+    below: str
+    above: str
+    n: int
+    of: int
+    low: Mean
+    high: Mean
+    mean: Mean
+    median: float | None = None
+    medians: tuple[float, float] | None = None
+
+    @property
+    def worth(self) -> float | None:
+        return None if self.mean.value is None else self.n * self.mean.value
+
+    @property
+    def worths(self) -> tuple[float, float] | None:
+        found = self.mean.interval
+        return None if found is None else (self.n * found[0], self.n * found[1])
+
+
+def moves() -> list[tuple[str, str]]:
+    """Each stage of buyers with the one above it."""
+    codes = [stage.code for stage in STAGES]
+    return list(zip(codes[1:], codes[2:], strict=False))
+
+
+def rise(found: Mapping[str, Any], below: str, n: int, margin: float) -> Rise:
+    """found: the figure `what_if`; below: a stage that has one above it; n: 0 up to the people there.
+
+    Raises KeyError for a stage that has none.
+    """
+    above = dict(moves())[below]
+    lower, upper = (found["stages"].get(code) for code in (below, above))
+    of = lower["n"] if lower else 0
+    low, high = _yearly(lower, margin), _yearly(upper, margin)
+    made = Rise(below, above, max(0, min(n, of)), of, low, high, difference(high, low))
+    if not lower or not upper:
+        return made
+    step = (upper["median"] - lower["median"]) * margin
+    half = margin * sqrt(sum(((one["median_high"] - one["median_low"]) / 2) ** 2 for one in (lower, upper)))
+    return replace(made, median=step, medians=(step - half, step + half))
+
+
+def _yearly(one: Mapping[str, Any] | None, margin: float) -> Mean:
+    if not one:
+        return Mean(None, None, 0)
+    return mean_of(one["n"], one["total"] * margin, one["squares"] * margin * margin)
