@@ -18,8 +18,10 @@ from crm.models import User
 PUBLIC = "public"
 LOGGED_IN = "logged-in"
 
-_SUPPORT = {"customers.view", "customers.edit", "pii.view", "insights.view"}
-_MARKETER = {"customers.view", "campaigns.view", "campaigns.manage", "insights.view"}
+_SUPPORT = {"customers.view", "customers.edit", "pii.view", "insights.view", "coupons.view", "coupons.redeem"}
+_MARKETER = {
+    "customers.view", "campaigns.view", "campaigns.manage", "insights.view", "coupons.view", "coupons.manage",
+}  # fmt: skip
 ROLES: dict[str, set[str]] = {
     User.Role.SUPPORT: _SUPPORT,
     User.Role.MARKETER: _MARKETER,

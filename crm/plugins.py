@@ -77,6 +77,15 @@ class Column:
     order: int = 50
 
 
+@dataclass(frozen=True)
+class ListAction:
+    """A button above the customer list. `url` takes the list's filters as its query."""
+
+    label: str | Promise
+    url: str
+    icon: str
+
+
 class BarrierSignal(NamedTuple):
     """A fact about switching that staff may record because no shop system knows it (`crm.models.BarrierFact`).
 
@@ -125,6 +134,10 @@ class Plugin:
     def list_queryset(self, customers: QuerySet[Customer]) -> QuerySet[Customer]:
         """Add what `list_columns` show (select_related, annotations); never a query a row."""
         return customers
+
+    def list_actions(self, user: User) -> "Sequence[ListAction]":
+        """What may be done with the customers of a filtered list."""
+        return ()
 
     def filters(self) -> dict[str, django_filters.Filter]:
         """Filters of the customer list by their name in the URL."""

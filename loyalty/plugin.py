@@ -5,21 +5,27 @@ from datetime import datetime
 
 import django_filters
 from django.db.models import QuerySet
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from crm import access
+from crm.invariants import Invariant
 from crm.models import Customer, User
-from crm.plugins import BarrierSignal, Column, NavEntry, Panel, Plugin, TimelineEntry
+from crm.plugins import BarrierSignal, Column, ListAction, NavEntry, Panel, Plugin, TimelineEntry
 from crm.privacy.registry import Table
 from crm.privacy.sections import Section
 from loyalty import customer_list, feeling_panels, history, panels, personal, rules
 from loyalty.barriers import RECORDABLE
-from loyalty.coupons import guarding
+from loyalty.coupons import guarding, pages, proving
 from loyalty.coupons import personal as coupon_data
 from loyalty.models import Transition
 
 
 class LoyaltyPlugin(Plugin):
-    nav = (NavEntry(_("Insights"), "insights", "chart-dots-3", "insights.view", 60),)
+    nav = (
+        NavEntry(_("Benefits"), "coupons", "ticket", "coupons.view", 40),
+        NavEntry(_("Insights"), "insights", "chart-dots-3", "insights.view", 60),
+    )
     settings_tabs = (NavEntry(_("Rules"), "rules", "settings", "settings.manage", 30),)
     timeline_kinds = {history.KIND: _("Stages")}
 
@@ -30,13 +36,18 @@ class LoyaltyPlugin(Plugin):
         return {history.KIND: Transition.objects.filter(customer=customer).count()}
 
     def panels(self, customer: Customer, user: User) -> Iterable[Panel]:
-        return [*panels.panels(customer, user), *feeling_panels.panels(customer, user)]
+        return [*panels.panels(customer, user), *feeling_panels.panels(customer, user), *pages.panels(customer, user)]
 
     def list_columns(self) -> Sequence[Column]:
         return customer_list.COLUMNS
 
     def list_queryset(self, customers: QuerySet[Customer]) -> QuerySet[Customer]:
         return customer_list.shown(customers)
+
+    def list_actions(self, user: User) -> Sequence[ListAction]:
+        if not access.may(user, "coupons.manage"):
+            return ()
+        return [ListAction(_("Give a coupon"), reverse("coupon_give"), "ticket")]
 
     def filters(self) -> dict[str, django_filters.Filter]:
         return customer_list.filters()
@@ -49,6 +60,9 @@ class LoyaltyPlugin(Plugin):
 
     def labels(self) -> Mapping[str, Mapping[str, str]]:
         return rules.own_labels()
+
+    def invariants(self) -> Iterable[Invariant]:
+        return proving.CHECKS
 
     def readiness(self) -> Iterable[tuple[str, str]]:
         return [("coupons", guarding.finding())]

@@ -53,6 +53,8 @@ def list_context(request: HttpRequest) -> dict[str, Any]:
         "filter": filters,
         "chosen": chosen,
         "columns": columns(),
+        "actions": plugins.collect(lambda plugin: plugin.list_actions(request.user)),  # type: ignore[arg-type]
+        "query": address(request).partition("?")[2],
         "page": page,
         "total": total,
         "more": more,

@@ -22,7 +22,7 @@ TABLES = (
         person="customer",
         order="issued_at",
         shown=(
-            ("code", _("Code")),
+            ("code", _("Coupon code")),
             ("batch__title", _("Coupon")),
             ("issued_at", _("Issued")),
             ("valid_until", _("Valid until")),
@@ -44,8 +44,8 @@ TABLES = (
         person="customer",
         shown=(
             ("redeemed_at", _("When")),
-            ("coupon__code", _("Code")),
-            ("place", _("Place")),
+            ("coupon__code", _("Coupon code")),
+            ("place", _("Shop or till")),
             ("reference", _("Order number")),
             ("discount", _("Discount")),
             ("state", _("State")),
@@ -61,10 +61,10 @@ TABLES = (
         person="coupon__customer",
         shown=(
             ("at", _("When")),
-            ("coupon__code", _("Code")),
+            ("coupon__code", _("Coupon code")),
             ("step", _("Step")),
             ("amount", _("Amount")),
-            ("place", _("Place")),
+            ("place", _("Shop or till")),
         ),
         why=PROMISE,
         until=_("for good"),

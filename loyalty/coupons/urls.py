@@ -1,6 +1,6 @@
 from django.urls import path
 
-from loyalty.coupons import api
+from loyalty.coupons import api, pages
 
 urlpatterns = [
     path("api/v1/coupons/check", api.CouponCheck.as_view(), name="coupons_check"),
@@ -11,4 +11,15 @@ urlpatterns = [
     path("api/v1/redemptions/<int:pk>", api.RedemptionDetail.as_view(), name="redemption"),
     path("api/v1/redemptions/<int:pk>/redeem", api.RedemptionRedeem.as_view(), name="redemption_redeem"),
     path("api/v1/redemptions/<int:pk>/release", api.RedemptionRelease.as_view(), name="redemption_release"),
+    path("coupons/", pages.overview, name="coupons"),
+    path("coupons/new/", pages.new, name="coupon_new"),
+    path("coupons/find/", pages.find, name="coupon_find"),
+    path("coupons/give/", pages.give, name="coupon_give"),
+    path("coupons/batches/<int:pk>/", pages.batch, name="coupon_batch"),
+    path("coupons/batches/<int:pk>/issue/", pages.issue, name="coupon_issue"),
+    path("coupons/batches/<int:pk>/stop/", pages.stop, name="coupon_stop"),
+    path("coupons/batches/<int:pk>/print/", pages.print_sheet, name="coupon_print"),
+    path("coupons/batches/<int:pk>/codes.csv", pages.download, name="coupon_download"),
+    path("coupons/codes/<str:code>/", pages.code, name="coupon"),
+    path("coupons/codes/<str:code>/void/", pages.void, name="coupon_void"),
 ]

@@ -16,7 +16,7 @@ from django.db.models import Value
 
 from crm import invariants, plugins
 from crm.models import BarrierFact, ChangedCustomer, Customer
-from crm.plugins import BarrierSignal, Column, NavEntry, Panel, Plugin, TimelineEntry
+from crm.plugins import BarrierSignal, Column, ListAction, NavEntry, Panel, Plugin, TimelineEntry
 from crm.privacy import erasure, export, registry, retention
 from crm.privacy.registry import Fate, Table
 from crm.privacy.retention import Rule
@@ -31,6 +31,7 @@ PLUGIN_TESTS = {
     "timeline_counts": "test_moments_of_a_plugin_stand_between_our_own",
     "list_columns": "test_a_plugins_column_is_shown_from_its_own_query",
     "list_queryset": "test_a_plugins_column_is_shown_from_its_own_query",
+    "list_actions": "test_a_plugins_action_takes_the_lists_filters_along",
     "filters": "test_a_plugins_filter_narrows_the_list",
     "labels": "test_what_a_plugin_calls_things_is_what_pages_say",
     "barrier_signals": "test_staff_record_the_facts_a_plugin_asks_for",
@@ -76,6 +77,9 @@ class TestPlugin(Plugin):
 
     def list_queryset(self, customers):
         return customers.annotate(small=Value("very loud"))
+
+    def list_actions(self, user):
+        return [ListAction("Shout at them", "/shout/", "bell")]
 
     def filters(self):
         return {
@@ -248,6 +252,12 @@ def test_a_plugins_filter_narrows_the_list(plugin, as_staff):
     page = as_staff().get("/customers/?family=adler&kind=person")
     assert [str(row) for row in page.context["page"].rows] == ["Anna Adler"]
     assert 'name="family" value="adler"' in page.content.decode()
+
+
+def test_a_plugins_action_takes_the_lists_filters_along(plugin, as_staff):
+    CustomerFactory(family_name="Adler")
+    page = as_staff().get("/customers/?family=adler&kind=")
+    assert 'href="/shout/?family=adler"' in page.content.decode()
 
 
 def test_the_menu_shows_a_plugins_page_to_those_who_may(plugin, as_staff):

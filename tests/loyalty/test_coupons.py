@@ -6,10 +6,11 @@ from uuid import uuid4
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.utils import translation
 from django.utils.timezone import now
 
 from crm.days import today
-from loyalty.coupons import codes, issuing, ledger, returns
+from loyalty.coupons import codes, issuing, ledger, proving, returns
 from loyalty.coupons.issuing import Wanted
 from loyalty.coupons.ledger import Refused
 from loyalty.models import Coupon, CouponBatch, CouponCustomer, CouponEntry, Redemption
@@ -169,9 +170,9 @@ class TestIssuing:
         made = issuing.thought_of(batch(), "Amsel-26", uses=100)
         assert (made.guessable, made.written, made.uses) == (True, "AMSEL-26", 100)
         assert ledger.redeem("amsel 26", basket(50), till()).discount == 5
-        with pytest.raises(issuing.IssueError, match="exists already"):
+        with translation.override("en"), pytest.raises(issuing.IssueError, match="exists already"):
             issuing.thought_of(batch(), "AMSEL26", uses=1)
-        with pytest.raises(issuing.IssueError, match="3 to 40"):
+        with translation.override("en"), pytest.raises(issuing.IssueError, match="3 to 40"):
             issuing.thought_of(batch(), "!!", uses=1)
 
     def test_many_are_made_with_progress(self):
@@ -298,3 +299,20 @@ def outcome(made: Coupon, actor: ledger.Actor, total: object = 50, reference: st
         return ledger.redeem(made.code, basket(total), actor, reference=reference).state
     except Refused as refused:
         return refused.reason
+
+
+def test_the_ledger_counted_again_agrees_after_all_that_can_happen():
+    shared, parts, sold = coupon(uses=3), coupon(value=20, in_parts=True), coupon(batch(budget=50))
+    ledger.release(ledger.reserve(shared.code, basket(50), till()).pk, till())
+    ledger.redeem(shared.code, basket(50), till())
+    ledger.redeem(parts.code, basket(12), till("shop"), reference="A-1")
+    ledger.redeem(sold.code, basket(50), till("shop"), reference="A-2")
+    for number, gross in (("A-1", 12), ("A-2", 50)):
+        PurchaseFactory(
+            source=till("shop").source, external_id=number, gross=gross, returned=gross / 2, net=gross / 2
+        )
+    returns.settle()
+    with connection.cursor() as cursor:
+        assert [check.violations(cursor) for check in proving.CHECKS] == [0] * len(proving.CHECKS)
+        cursor.execute("UPDATE loyalty_coupon SET used = used + 1 WHERE id = %s", [shared.pk])
+        assert proving.CHECKS[0].violations(cursor) == 1

@@ -1,0 +1,109 @@
+"""What coupons cost and what they brought: by batch, by origin, and one code from end to end."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+
+from crm.days import today
+
+# Open liability is what the codes out there could still take off: amounts exactly, other kinds cannot be known before.
+BATCHES = """
+SELECT b.id, b.title, b.kind, b.origin, b.stopped_at, b.budget, b.created_at,
+  coalesce(c.issued, 0) AS issued, coalesce(c.open, 0) AS open, coalesce(c.expired, 0) AS expired,
+  coalesce(c.voided, 0) AS voided,
+  CASE WHEN b.kind = 'amount' THEN coalesce(c.liability, 0) END AS liability,
+  coalesce(r.redeemed, 0) AS redeemed, coalesce(r.reserved, 0) AS reserved, coalesce(r.discount, 0) AS discount,
+  coalesce(r.baskets, 0) AS baskets
+FROM loyalty_couponbatch b
+LEFT JOIN LATERAL (
+  SELECT count(*) AS issued,
+    count(*) FILTER (WHERE usable) AS open,
+    count(*) FILTER (WHERE voided_at IS NULL AND valid_until < %(day)s AND used < uses) AS expired,
+    count(*) FILTER (WHERE voided_at IS NOT NULL) AS voided,
+    sum(coalesce("left", (uses - used) * b.value)) FILTER (WHERE usable) AS liability
+  FROM (SELECT *, b.stopped_at IS NULL AND voided_at IS NULL AND used < uses AND coalesce("left", 1) > 0
+      AND (valid_until IS NULL OR valid_until >= %(day)s) AS usable
+    FROM loyalty_coupon WHERE batch_id = b.id) codes) c ON TRUE
+LEFT JOIN LATERAL (
+  SELECT count(*) FILTER (WHERE state = 'redeemed') AS redeemed, count(*) FILTER (WHERE state = 'reserved') AS reserved,
+    sum(discount - given_back) FILTER (WHERE state IN ('redeemed', 'returned')) AS discount,
+    sum(basket) FILTER (WHERE state = 'redeemed') AS baskets
+  FROM loyalty_redemption WHERE coupon_id IN (SELECT id FROM loyalty_coupon WHERE batch_id = b.id)) r ON TRUE
+WHERE %(batch)s::bigint IS NULL OR b.id = %(batch)s
+ORDER BY b.created_at DESC, b.id DESC LIMIT %(most)s"""
+
+# Purchases with a coupon of the batch against those of the same customers without any, since the batch began.
+WITH_AND_WITHOUT = """
+WITH used AS (
+  SELECT DISTINCT r.purchase_id, r.customer_id FROM loyalty_redemption r JOIN loyalty_coupon c ON c.id = r.coupon_id
+  WHERE c.batch_id = %(batch)s AND r.state = 'redeemed' AND r.purchase_id IS NOT NULL)
+SELECT count(*) FILTER (WHERE marked), avg(net) FILTER (WHERE marked), coalesce(sum(net) FILTER (WHERE marked), 0),
+  count(*) FILTER (WHERE NOT marked), avg(net) FILTER (WHERE NOT marked)
+FROM (
+  SELECT p.net, EXISTS (SELECT FROM used WHERE used.purchase_id = p.id) AS marked
+  FROM crm_purchase p
+  WHERE p.status IN ('paid', 'completed') AND p.net > 0
+    AND (p.id IN (SELECT purchase_id FROM used)
+      OR p.customer_id IN (SELECT customer_id FROM used) AND p.ordered_at >= %(since)s
+        AND NOT EXISTS (SELECT FROM loyalty_redemption o WHERE o.purchase_id = p.id AND o.state = 'redeemed'))) bought"""
+
+
+@dataclass(frozen=True)
+class BatchFigures:
+    """One batch. Amounts in the shop's currency; liability is None where it depends on what will be bought."""
+
+    id: int
+    title: str
+    kind: str
+    origin: str
+    stopped_at: Any
+    budget: Decimal | None
+    created_at: Any
+    issued: int
+    open: int
+    expired: int
+    voided: int
+    liability: Decimal | None
+    redeemed: int
+    reserved: int
+    discount: Decimal
+    baskets: Decimal
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Purchases with a coupon of a batch, and those of the same customers without one since the batch began.
+
+    It compares, it does not prove: who uses a coupon may have bought anyway.
+    """
+
+    with_n: int
+    with_mean: Decimal | None
+    with_sum: Decimal
+    without_n: int
+    without_mean: Decimal | None
+
+
+def batches(batch_id: int | None = None, most: int = 200) -> list[BatchFigures]:
+    """Figures of every batch, newest first, or of one; one statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(BATCHES, {"day": today(), "batch": batch_id, "most": most})
+        return [BatchFigures(*row) for row in cursor.fetchall()]
+
+
+def by_origin(found: list[BatchFigures]) -> list[tuple[str, int, int, Decimal, Decimal]]:
+    """(origin, issued, redeemed, discount, revenue before discounts), the most redeemed first."""
+    sums: dict[str, list[Any]] = {}
+    for one in found:
+        line = sums.setdefault(one.origin, [0, 0, Decimal(0), Decimal(0)])
+        for place, value in enumerate((one.issued, one.redeemed, one.discount, one.baskets)):
+            line[place] += value
+    return sorted(((origin, *line) for origin, line in sums.items()), key=lambda row: (-row[2], row[0]))
+
+
+def comparison(batch_id: int, since: Any) -> Comparison:
+    with connection.cursor() as cursor:
+        cursor.execute(WITH_AND_WITHOUT, {"batch": batch_id, "since": since})
+        return Comparison(*cursor.fetchone())

@@ -1,0 +1,122 @@
+"""Coupons on the pages: made, issued, looked at, given to a list, ended."""
+
+# ruff: noqa: F811 - fixtures are asked for by name
+
+from datetime import date
+
+import pytest
+
+from loyalty.coupons import codes, ledger
+from loyalty.models import Coupon, CouponBatch
+from tests.crm.conftest import as_staff, count_queries  # noqa: F401 - fixtures
+from tests.factories import CustomerFactory
+from tests.loyalty.coupons import basket, batch, coupon, till
+
+pytestmark = pytest.mark.django_db
+TERMS = {
+    "title": "Five off", "kind": "amount", "value": "5", "minimum": "20", "uses": "1", "on_return": "give_back",
+}  # fmt: skip
+
+
+def text(answer) -> str:
+    return answer.content.decode()
+
+
+class TestMaking:
+    def test_a_marketer_makes_a_coupon_and_its_codes(self, as_staff) -> None:
+        marketer = as_staff("marketer")
+        page = marketer.post("/coupons/new/", TERMS, follow=True)
+        made = CouponBatch.objects.get()
+        assert page.redirect_chain[-1][0] == f"/coupons/batches/{made.pk}/"
+        marketer.post(f"/coupons/batches/{made.pk}/issue/", {"count": "3"})
+        marketer.post(f"/coupons/batches/{made.pk}/issue/", {"written": "Amsel-26", "uses": "50"})
+        page = text(marketer.get(f"/coupons/batches/{made.pk}/"))
+        assert "AMSEL-26" in page and "can be guessed" in page
+        assert made.coupons.count() == 4
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ({"kind": "percent", "value": "101"}, "100 at most"),
+            ({"value": ""}, "above 0"),
+            ({"kind": "free_delivery"}, "Leave the field empty"),
+            ({"kind": "free_product", "value": ""}, "number of a product"),
+            ({"valid_from": "2026-12-02", "valid_until": "2026-12-01"}, "before the first"),
+            ({"kind": "percent", "in_parts": "on"}, "Only an amount"),
+            ({"uses": "0"}, "1 or more"),
+        ],
+    )
+    def test_what_does_not_fit_is_said_at_its_field(self, as_staff, change, said) -> None:
+        answer = as_staff("marketer").post("/coupons/new/", TERMS | change)
+        assert answer.status_code == 422 and said in text(answer)
+        assert not CouponBatch.objects.exists()
+
+    def test_support_may_look_and_end_but_not_make(self, as_staff) -> None:
+        support, made = as_staff("support"), coupon()
+        assert support.get("/coupons/").status_code == 200
+        assert support.post("/coupons/new/", TERMS).status_code == 403
+        support.post(f"/coupons/codes/{made.code}/void/", {"reason": "lost"})
+        made.refresh_from_db()
+        assert made.voided_at and "lost" in text(support.get(f"/coupons/codes/{made.code}/"))
+
+
+class TestLooking:
+    def test_a_code_is_found_however_it_is_typed(self, as_staff) -> None:
+        made = coupon()
+        page = as_staff("support").get("/coupons/find/", {"code": codes.shown(made.code).lower()}, follow=True)
+        assert codes.shown(made.code) in text(page)
+        assert "No code reads like this" in text(as_staff("support").get("/coupons/find/", {"code": "x"}, follow=True))
+
+    def test_a_code_is_readable_from_end_to_end(self, as_staff) -> None:
+        someone = CustomerFactory(given_name="Anna", family_name="Amsel")
+        made = coupon(customer=someone)
+        ledger.redeem(made.code, basket(50), till(), reference="A-17")
+        page = text(as_staff("support").get(f"/coupons/codes/{made.code}/"))
+        assert all(word in page for word in ("Anna Amsel", "A-17", "redeemed", "€5.00"))
+
+    def test_the_profile_shows_open_codes_with_their_days(self, as_staff) -> None:
+        someone = CustomerFactory()
+        made = coupon(batch(valid_until=date(2099, 12, 31)), customer=someone)
+        page = text(as_staff("support").get(f"/customers/{someone.pk}/"))
+        assert codes.shown(made.code) in page and "2099" in page
+
+    def test_cards_to_print_show_the_code_and_its_picture(self, as_staff) -> None:
+        made = coupon()
+        page = text(as_staff("support").get(f"/coupons/batches/{made.batch_id}/print/"))
+        assert codes.shown(made.code) in page and "coupon-qr" in page
+
+    def test_codes_go_out_as_csv(self, as_staff) -> None:
+        made = coupon()
+        answer = as_staff("marketer").get(f"/coupons/batches/{made.batch_id}/codes.csv")
+        assert codes.shown(made.code) in b"".join(answer.streaming_content).decode()
+
+    @pytest.mark.parametrize("path", ["/coupons/", "/coupons/batches/{batch}/"])
+    def test_pages_ask_the_same_number_of_questions(self, as_staff, count_queries, path) -> None:
+        made, support = batch(), as_staff("support")
+        coupon(made, CustomerFactory())
+        path = path.format(batch=made.pk)
+        support.get(path)
+        few = count_queries(lambda: support.get(path))
+        for _number in range(10):
+            coupon(made, CustomerFactory())
+            batch()
+        assert count_queries(lambda: support.get(path)) == few
+
+
+class TestGiving:
+    def test_a_filtered_list_gets_codes_once_the_number_is_typed(self, as_staff) -> None:
+        for name in ("Adler", "Adler", "Bär"):
+            CustomerFactory(family_name=name)
+        made, marketer = batch(), as_staff("marketer")
+        assert "/coupons/give/?q=Adler" in text(marketer.get("/customers/?q=Adler"))
+        wrong = marketer.post("/coupons/give/?q=Adler", {"batch": made.pk, "confirmed": "3"})
+        assert wrong.status_code == 422 and "There are 2 customers" in text(wrong)
+        marketer.post("/coupons/give/?q=Adler", {"batch": made.pk, "confirmed": "2"})
+        assert {one.customer.family_name for one in Coupon.objects.all()} == {"Adler"}
+        assert Coupon.objects.count() == 2
+
+    def test_a_stopped_coupon_is_refused_at_the_till(self, as_staff) -> None:
+        made = coupon()
+        as_staff("marketer").post(f"/coupons/batches/{made.batch_id}/stop/")
+        with pytest.raises(ledger.Refused):
+            ledger.redeem(made.code, basket(50), till())
