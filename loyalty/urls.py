@@ -1,9 +1,14 @@
 from django.urls import include, path
 
 from loyalty.api import CustomerJudgement
-from loyalty.views import behaviour, bond, cohorts, feelings, migration, motives, overview, rules, standing, what_if
+from loyalty.views import behaviour, bond, cohorts, feelings, migration, motives, overview, records, rules, standing, what_if
 
 urlpatterns = [
+    path("customers/<int:pk>/records/", records.records, name="loyalty_records"),
+    path("customers/<int:pk>/records/act/", records.record_act, name="record_act"),
+    path("customers/<int:pk>/records/membership/", records.record_membership, name="record_membership"),
+    path("customers/<int:pk>/records/membership/<int:record>/end/", records.end_membership, name="end_membership"),
+    path("customers/<int:pk>/records/<slug:kind>/<int:record>/undo/", records.undo, name="undo_record"),
     path("settings/rules/", rules.edit, name="rules"),
     path("api/v1/customers/<path:external_id>/judgement", CustomerJudgement.as_view(), name="customer_judgement"),
     path("insights/", overview.insights, name="insights"),
