@@ -14,7 +14,7 @@ app.conf.beat_schedule = {
     "score-changed": {"task": "loyalty.tasks.score_changed", "schedule": 20},
     "score-all": {"task": "loyalty.tasks.score_all_once_a_day", "schedule": 600},
     "figures": {"task": "loyalty.tasks.refresh_wanted_figures", "schedule": 15},
-    "months": {"task": "loyalty.tasks.update_months", "schedule": 600},
+    "months": {"task": "loyalty.tasks.update_months", "schedule": 60},
     "lifetime-value": {"task": "loyalty.tasks.refit_lifetime_value", "schedule": 900},
     "settle-coupons": {"task": "loyalty.tasks.settle_coupons", "schedule": 60},
     "end-coupons": {"task": "loyalty.tasks.end_coupons", "schedule": 3600},

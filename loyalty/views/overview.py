@@ -1,12 +1,12 @@
 """Insights: where the customers stand, each number a way to the people behind it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils.functional import Promise
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -16,8 +16,9 @@ from django.views.decorators.http import require_GET, require_POST
 from crm.access import requires
 from crm.display import number, percent
 from loyalty import badges, figures
+from loyalty import insights as insights_frame
 from loyalty.badges import Badge
-from loyalty.insights import listed
+from loyalty.insights import Cell, Column, Table, listed
 from loyalty.models import Calibration
 from loyalty.overview import Overview, Share, shown_overview
 from loyalty.stages import STAGES
@@ -46,7 +47,26 @@ class Group:
 def insights(request: HttpRequest) -> HttpResponse:
     found, shown = shown_overview()
     context = {"tab": "overview", "shown": shown, "figures": found}
-    return render(request, "loyalty/insights.html", context if found is None else context | described(found))
+    if found is None:
+        return insights_frame.page(request, "loyalty/insights.html", context, [], tab="overview")
+    words = described(found)
+    files = [
+        table("stages-now", _("Customers by stage"), words["stages"]),
+        table("statuses-now", _("Buyers by status"), words["statuses"]),
+        table("bonds-now", _("Buyers by bond"), words["bonds"]),
+    ]
+    return insights_frame.page(request, "loyalty/insights.html", context | words, files, tab="overview")
+
+
+def table(code: str, caption: str, shown: Sequence[Group]) -> Table:
+    """The rows beside a picture, for a file."""
+    rows = []
+    for group in shown:
+        low, high = group.share.interval or (None, None)
+        rows.append([group.word, group.n, Cell(group.share.value, low=low, high=high)])
+    return Table(
+        code, caption, [Column(_("Group"), "text"), Column(_("Customers")), Column(_("Share"), "percent")], rows
+    )
 
 
 def described(found: Overview) -> dict[str, Any]:

@@ -133,7 +133,11 @@ def status_title(found: Sequence[MonthEnd], counted: Sequence[Mapping[str, int]]
         return _("Nobody had bought yet")
     if before is None or len(found) < 2:
         return _("%(share)s of buyers are overdue or at risk") % {"share": percent(now)}
-    return _("%(share)s of buyers are overdue or at risk; %(before)s were at the end of %(month)s") % {
+    if percent(now) == percent(before):
+        text = _("%(share)s of buyers are overdue or at risk, as many as at the end of %(month)s")
+    else:
+        text = _("%(share)s of buyers are overdue or at risk; %(before)s were at the end of %(month)s")
+    return text % {
         "share": percent(now),
         "before": percent(before),
         "month": month_name(found[0].month),
