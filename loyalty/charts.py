@@ -23,6 +23,7 @@ WIDE, NARROW = 720, 350
 TEXT = 7.0  # mean width of a character at 13 px
 DASHES = ("", "7 4", "2 4", "10 3 2 3", "4 2 1 2")  # so that lines differ without their colour
 LEAST_GAP = 16  # between two labels at the end of lines
+LONGEST = 26  # characters of a name beside a drawing; the table has the whole
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,12 @@ def both(draw: Callable[[int], Drawing], **keys: Any) -> Chart:
     return Chart(draw(WIDE), draw(NARROW), **keys)
 
 
+def short(name: Words, most: int = LONGEST) -> str:
+    """A name that fits, cut with an ellipsis."""
+    text = str(name)
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
 # Lines over months
 
 
@@ -179,7 +186,7 @@ def _lines(
     wide, height = width == WIDE, 300 if width == WIDE else 240
     values = [value for line in series for value in line.values]
     values += [end for line in series for band in line.bands if band for end in band]
-    room = max((len(str(line.label)) for line in series), default=0) * TEXT + 18 if wide else 24
+    room = max((len(short(line.label)) for line in series), default=0) * TEXT + 18 if wide else 24
     up = axis(values, 12, height - 26, low, whole)
     left, xs = _frame(up, write, width - room, len(labels))
     marks = [*_grid(up, write, left, width - room), *_months(labels, xs, height - 8)]
@@ -215,7 +222,8 @@ def _line(line: Line, dash: str, xs: Sequence[float], up: Axis) -> list[Mark]:
 def _end_labels(ends: Sequence[tuple[float, Line]], x: float) -> list[Mark]:
     placed = spread([y for y, _line in ends], LEAST_GAP)
     return [
-        mark("text", "t-bold", line.label, x=x + 10, y=y + 4.5) for (_at, line), y in zip(ends, placed, strict=True)
+        mark("text", "t-bold", short(line.label), x=x + 10, y=y + 4.5)
+        for (_at, line), y in zip(ends, placed, strict=True)
     ]
 
 
@@ -259,7 +267,7 @@ def _areas(width: int, labels: Sequence[str], parts: Sequence[Part]) -> Drawing:
         return _columns(width, labels, parts, share=False)
     wide, height, write = width == WIDE, 320 if width == WIDE else 250, writer("number")
     sums = [sum(part.values[at] for part in parts) for at in range(len(labels))]
-    named = [f"{part.label} {write(part.values[-1])}" for part in parts]
+    named = [f"{short(part.label)} {write(part.values[-1])}" for part in parts]
     room = max(map(len, named)) * TEXT + 18 if wide else 24
     up = axis(sums, 12, height - 26, 0, True)
     left, xs = _frame(up, write, width - room, len(labels))
@@ -275,7 +283,7 @@ def _areas(width: int, labels: Sequence[str], parts: Sequence[Part]) -> Drawing:
     if wide:
         for part, middle, y in zip(parts, middles, spread(middles, LEAST_GAP, up.bottom), strict=True):
             marks.append(mark("path", "l-axis", d=path([(xs[-1] + 2, middle), (xs[-1] + 9, y)])))
-            marks.append(mark("text", "t-bold", part.label, x=xs[-1] + 13, y=y + 4.5))
+            marks.append(mark("text", "t-bold", short(part.label), x=xs[-1] + 13, y=y + 4.5))
             marks.append(mark("text", "t-end", write(part.values[-1]), x=width, y=y + 4.5))
     return Drawing(width, height, marks)
 
@@ -291,12 +299,12 @@ def bars(rows: Sequence[tuple[Words, Sequence[float]]], parts: Sequence[tuple[Wo
 
 def _bars(width: int, rows: Sequence[tuple[Words, Sequence[float]]], fills: Sequence[str]) -> Drawing:
     wide = width == WIDE
-    left = max((len(str(name)) for name, _values in rows), default=0) * TEXT + 12 if wide else 0
+    left = max((len(short(name)) for name, _values in rows), default=0) * TEXT + 12 if wide else 0
     pitch, high, drop = (34, 22, 0) if wide else (52, 20, 20)
     marks = []
     for at, (name, values) in enumerate(rows):
         y, whole, x = pitch * at + drop, sum(values), float(left)
-        marks.append(mark("text", "t-bold", name, x=0, y=y + 15.5 if wide else y - 5))
+        marks.append(mark("text", "t-bold", short(name), x=0, y=y + 15.5 if wide else y - 5))
         if not whole:
             marks.append(mark("rect", "f-none", x=left, y=y, width=width - left, height=high))
         for value, fill in zip(values, fills, strict=True):
@@ -337,7 +345,7 @@ def _intervals(
     known += [reference[0], reference[1]] if reference else []
     least, most = low if low is not None else min(known, default=0), high if high is not None else max(known, default=1)
     marks_at = ticks(least, most, 6 if wide else 4)
-    names = max((len(str(row.label)) for row in rows), default=0) * TEXT if wide else 0
+    names = max((len(short(row.label)) for row in rows), default=0) * TEXT if wide else 0
     left, right = names + 14 if wide else 8.0, width - 150 if wide else width - 8.0
     pitch, head, first = (36, 8, 24) if wide else (58, 8, 34)
     bottom = head + pitch * len(rows) + 8
@@ -360,7 +368,7 @@ def _interval(
     row: Interval, y: float, across: Axis, write: Callable[[float], str], width: int, wide: bool
 ) -> list[Mark]:
     name_y = y + 4.5 if wide else y - 12
-    marks = [mark("text", "t-bold", row.label, x=0, y=name_y)]
+    marks = [mark("text", "t-bold", short(row.label), x=0, y=name_y)]
     if row.value is None:
         marks.append(mark("text", "t-soft", row.words, x=across.y(across.low) + 4, y=y + 4.5))
     else:
@@ -394,7 +402,7 @@ def stairs(steps: Sequence[tuple[Words, int, str]], moves: Sequence[tuple[int, i
 def _stairs(width: int, steps: Sequence[tuple[Words, int, str]], moves: Sequence[tuple[int, int, int]]) -> Drawing:
     wide, pitch = width == WIDE, width / max(1, len(steps))
     rise, first, floor_y = (30, 36, 330) if wide else (26, 32, 290)
-    tops = [floor_y - first - rise * at for at in range(len(steps))]
+    tops = [float(floor_y - first - rise * at) for at in range(len(steps))]
     most = max((people for _from, _to, people in moves), default=1) or 1
     marks = []
     for at, (name, people, fill) in enumerate(steps):
@@ -403,7 +411,9 @@ def _stairs(width: int, steps: Sequence[tuple[Words, int, str]], moves: Sequence
         on = f"t-bold t-middle on-{fill}"
         marks.append(mark("text", on, display.number(people) or "", x=x + pitch / 2, y=tops[at] + 22))
         if wide:
-            marks.append(mark("text", "t-soft t-middle", name, x=x + pitch / 2, y=floor_y + 18))
+            marks.append(
+                mark("text", "t-soft t-middle", short(name, int(pitch / TEXT)), x=x + pitch / 2, y=floor_y + 18)
+            )
         else:
             marks.append(mark("text", "t-soft t-middle", str(at + 1), x=x + pitch / 2, y=floor_y + 17))
     base = floor_y + (30 if wide else 28)

@@ -199,7 +199,7 @@ def judge(month: date, purchases: int | None = None) -> MonthEnd:
     first = MonthEnd.objects.order_by("month").values_list("month", flat=True).first() or month
     place = (month.year - first.year) * 12 + month.month - first.month
     with scoring.judged_as_of(last_day(month)) as (outcome, run), connection.cursor() as cursor:
-        named = {"zone": run.zone, "day": run.day, "place": place, "at": place + 1}
+        named: dict[str, Any] = {"zone": run.zone, "day": run.day, "place": place, "at": place + 1}
         cursor.execute(MARKED.format(assessments=run.assessments), named)
         cursor.execute("ANALYZE marked")
         cursor.execute(WRITE, named)

@@ -54,7 +54,7 @@ def bond(request: HttpRequest) -> HttpResponse:
 
 
 def bond_picture(found: Overview, shown: Shown) -> Picture:
-    rows = []
+    rows: list[list[Any]] = []
     for group in groups(found.bonds, badges.BONDS, "bond", found.bonds_known):
         low, high = group.share.interval or (None, None)
         rows.append([group.word, Cell(group.n, group.url), Cell(group.share.value, low=low, high=high)])

@@ -63,7 +63,9 @@ def flow_picture(end: MonthEnd, span: int) -> Picture:
         _("Moves between the end of %(start)s and the end of %(end)s; the thicker, the more people.") % names,
         matrix(end, span, moves, new),
         charts.stairs(steps, arcs),
-        note=_("%(stayed)s stayed where they were, %(new)s were new (not drawn)")
+        note=_(
+            "%(stayed)s stayed where they were, %(new)s were new (not drawn). A cell is tinted by its share of the row."
+        )
         % {"stayed": number(stayed), "new": number(new.total())},
     )
 

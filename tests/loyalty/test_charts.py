@@ -12,11 +12,13 @@ from loyalty.charts import (
     Line,
     Part,
     areas,
+    bars,
     columns,
     intervals,
     lines,
     plain,
     runs,
+    short,
     spread,
     stairs,
     ticks,
@@ -46,6 +48,8 @@ def charts_of(n):
         columns(months, parts, share=True),
         intervals([*rows, Interval("Zu wenige", None, words="zu wenige Antworten")], reference=(0.1, 0.3, "Laden")),
         stairs(steps, moves),
+        bars([(LONG, [at, 0, 2]) for at in range(n)], [("a", "s0"), ("b", "s1"), ("c", "f-none")]),
+        bars([(LONG, [0, 0])] * n, [("a", "s0"), ("b", "s1")]),
     ]
 
 
@@ -89,3 +93,16 @@ def test_labels_at_line_ends_do_not_cover_each_other():
 
 def test_numbers_are_written_for_svg_in_every_language():
     assert (plain(1.25), plain(3.0), plain(7)) == ("1.2", "3", "7")
+
+
+def test_a_name_too_long_for_its_place_is_cut():
+    assert short("Stammkunde") == "Stammkunde"
+    assert short(LONG).endswith("…")
+    text = svg(stairs([(LONG, 1, "s0")] * 6, []).wide)
+    assert LONG not in text
+
+
+def test_a_bar_fills_its_row_whatever_its_parts():
+    drawn = bars([("a", [1, 3]), ("b", [10, 0])], [("x", "s0"), ("y", "s1")]).wide
+    widths = [float(dict(one.at)["width"]) for one in drawn.marks if one.tag == "rect"]
+    assert round(widths[0] + widths[1], 3) == round(widths[2], 3)

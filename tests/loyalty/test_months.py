@@ -295,6 +295,13 @@ def test_every_table_can_be_taken_as_a_file(shop, support):
     assert support.get("/insights/stages/?format=csv&table=nothing").status_code == 404
 
 
+def test_the_overview_hands_out_its_tables_too(shop, support):
+    for code, rows in (("stages-now", 6), ("statuses-now", 5), ("bonds-now", 4)):
+        found = file_of(support, f"/insights/?format=csv&table={code}")
+        assert len(found) == rows + 1
+    assert found[0][2:] == ["Share", "Share (low)", "Share (high)"]
+
+
 def test_files_are_the_same_in_every_language(shop):
     found = []
     for language in ("de", "en"):
