@@ -31,7 +31,7 @@ WAIT_FOR_WIRE_S = 2.0
 
 
 class CampaignsPlugin(Plugin):
-    timeline_kinds: dict[str, str | Promise] = {KIND: gettext_lazy("Mails"), USE: gettext_lazy("Openings and clicks")}
+    timeline_kinds: dict[str, str | Promise] = {KIND: gettext_lazy("Mails"), USE: gettext_lazy("Opens and clicks")}
     nav = (NavEntry(gettext_lazy("Campaigns"), "campaigns", "send", "campaigns.view", 30),)
 
     def panels(self, customer: Customer, user: User) -> Iterable[Panel]:

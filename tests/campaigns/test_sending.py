@@ -339,3 +339,12 @@ def test_the_sender_command_plans_and_sends_until_nothing_is_left(smtp_sink: Smt
     call_command("sender", "--until-idle")
     assert len(smtp_sink.messages) == 1
     assert planning.plan_due() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_sender_command_says_why_it_sends_nothing(smtp_sink: SmtpSink, capsys: pytest.CaptureFixture[str]) -> None:
+    Shop.objects.update(armed_for="elsewhere")
+    person("anna@example.test", "newsletter")
+    launched()
+    call_command("sender", "--until-idle")
+    assert smtp_sink.messages == [] and "arm_sending" in capsys.readouterr().out

@@ -11,7 +11,7 @@ import structlog
 from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
-from campaigns import planning, resolving, sending
+from campaigns import planning, reasons, resolving, sending
 from loyalty import scoring
 
 IDLE_S = 2.0
@@ -33,6 +33,8 @@ class Command(BaseCommand):
         sender = sending.Sender(f"sender@{socket.gethostname()}:{os.getpid()}", stop=stop)
         self._obey_signals(stop, sender)
         self.stdout.write(f"{sender.name} is sending through {sender.mail.name}.")
+        if closed := reasons.why_closed():
+            self.stdout.write(self.style.WARNING(closed))
         last_resolved = 0.0
         while not stop.is_set():
             busy = 0
