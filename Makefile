@@ -7,7 +7,10 @@ PYTHON := .venv/bin/python
 # Addresses that are parsed and never called, so that checks of the code start no server.
 NO_SERVERS := DATABASE_URL=postgres://app@127.0.0.1/none REDIS_URL=redis://127.0.0.1/0
 
-.PHONY: help setup demo test lint check-slow web sender worker beat lock
+# One process of tests for each core, each with servers, or databases, of its own.
+ON_ALL_CORES := --numprocesses auto --maxprocesses 4 --dist loadfile
+
+.PHONY: help setup demo test test-servers lint check-slow web sender worker beat lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 	\2/p' Makefile | expand -t 20
@@ -22,7 +25,11 @@ demo: ## the whole product with invented data, on http://localhost:8000 (PORT=80
 test: setup ## lint, then every test, browser tests included
 	@$(PYTHON) tests/browser/install_chromium.py
 	@$(MAKE) lint
-	@exec $(PYTHON) -m pytest
+	@exec $(PYTHON) -m pytest $(ON_ALL_CORES)
+
+test-servers: setup ## every test, on the PostgreSQL and Redis installed on this machine
+	@$(PYTHON) tests/browser/install_chromium.py
+	@exec $(PYTHON) tests/on_local_servers.py $(ON_ALL_CORES)
 
 lint: setup ## style, types, layers, templates
 	@echo "Checking style, types, layers and templates …"

@@ -1,17 +1,22 @@
 """Servers and environment for the tests.
 
-Without DATABASE_URL and REDIS_URL the session brings its own servers in a throw-away folder. With them it uses those:
-the role in DATABASE_URL must be allowed to create databases, and be a superuser for the tests of database roles.
+Without DATABASE_URL and REDIS_URL the session brings its own servers in a throw-away folder. With them it uses those
+(docs/operating.md, "Tests on servers of your own"). Under `pytest -n 2` every worker is a session of its own: with its own
+servers, or with a database and a Redis number of its own on yours.
 The session itself works as the owner of the test database; `app_cursor` is the role that web, sender and worker have.
 """
 
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
 
 FOLDER_PREFIX = "stammkunde-test-"
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 
 
 def choose_environment() -> Path:
@@ -27,13 +32,19 @@ def choose_environment() -> Path:
         "SECRET_KEY": "only-for-tests-only-for-tests-only-for-tests-only",
         "RECEIPT_SECRET": "only-for-tests-only-for-tests-only",
         "DEPLOYMENT_ID": "tests",
-        "DJANGO_SETTINGS_MODULE": "config.settings",
     }
+    if WORKER and os.environ.get("REDIS_URL"):
+        os.environ["REDIS_URL"] = numbered(os.environ["REDIS_URL"], int(WORKER.removeprefix("gw")))
     return folder
 
 
-# A worker of pytest-xdist inherits the environment, and with it the servers, of the process that started it.
-FOLDER = None if "PYTEST_XDIST_WORKER" in os.environ else choose_environment()
+def numbered(redis_url: str, further: int) -> str:
+    """The address of a Redis with its number raised by `further`."""
+    parts = urlsplit(redis_url)
+    return parts._replace(path=f"/{int(parts.path.strip('/') or 0) + further}").geturl()
+
+
+FOLDER = choose_environment()
 
 import django  # noqa: E402
 import psycopg2  # noqa: E402
@@ -45,15 +56,30 @@ from tests.smtp_sink import SmtpSink  # noqa: E402
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Load the models (pytest-django looked for settings before this file named them), and tidy up.
+    """Load the settings, no earlier than their environment is chosen, and the models; tidy up."""
+    if embedded.DATA != FOLDER:
+        # The tests would work on, and in the end delete, what is not theirs.
+        FOLDER.rmdir()
+        raise pytest.UsageError("Settings were loaded before tests/conftest.py: unset DJANGO_SETTINGS_MODULE.")
+    if WORKER or not config.getoption("numprocesses", None):
+        django.setup()
+    else:  # This process hands out the tests. Its workers choose their environment, too, before they load settings.
+        del os.environ["DJANGO_SETTINGS_MODULE"]
+        FOLDER.rmdir()
+    if not WORKER:
+        remove_remains()
 
-    Removes what an earlier session left behind that was killed.
-    """
-    django.setup()
+
+def remove_remains() -> None:
+    """Remove what earlier sessions left behind that were killed."""
     for left in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
-        locks = list(left.glob("run/*.lease"))
-        if left != FOLDER and locks and left.owner() == Path.home().owner() and not any(map(in_use, locks)):
-            shutil.rmtree(left, ignore_errors=True)
+        try:
+            ours_and_old = left.owner() == Path.home().owner() and left.stat().st_mtime < time.time() - 60
+            locks = list(left.glob("run/*.lease"))
+            if ours_and_old and left != FOLDER and locks and not any(map(in_use, locks)):
+                shutil.rmtree(left, ignore_errors=True)
+        except OSError:
+            continue  # another session was faster
 
 
 def in_use(lease: Path) -> bool:
@@ -62,7 +88,7 @@ def in_use(lease: Path) -> bool:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if FOLDER:
+    if embedded.DATA == FOLDER:
         embedded.discard()
 
 
@@ -79,23 +105,36 @@ def grant_app_role(**_: object) -> None:
     from django.db import connection
 
     statements = ROLES_SQL.read_text()
-    with connection.cursor() as cursor:
+    # Roles belong to the whole server, where another worker may be making them at this moment.
+    with embedded.locked(Path(tempfile.gettempdir()) / f"{FOLDER_PREFIX}roles-{os.getuid()}.lock"), connection.cursor() as cursor:
         cursor.execute(statements.replace("ALTER DATABASE %I OWNER TO owner", "SELECT 1")
                        .replace("ALTER SCHEMA public OWNER TO owner;", "")
                        .replace("FOR ROLE owner ", ""))  # fmt: skip
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The test database, emptied quickly after each test that commits; what the migrations brought stays."""
+    from django.test import TransactionTestCase
+
+    from tests.clean_slate import CleanSlate
+
+    with django_db_blocker.unblock():
+        slate = CleanSlate.seen()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: slate.restore())
+        yield
+
+
 @pytest.fixture(autouse=True)
-def _purposes_after_a_flush(request: pytest.FixtureRequest) -> None:
-    """A transactional test empties all tables when it ends, the purposes that a migration brought included."""
-    marker = request.node.get_closest_marker("django_db")
-    if (marker and marker.kwargs.get("transaction")) or "transactional_db" in request.fixturenames:
-        request.getfixturevalue("transactional_db")
-        import importlib
+def _nothing_left_of_the_test_before() -> None:
+    """Language, time zone and counted tries as a new process has them: no test may lean on the one before it."""
+    from django.core.cache import cache
+    from django.utils import timezone, translation
 
-        from django.apps import apps
-
-        importlib.import_module("crm.migrations.0002_append_only_and_purposes").add_purposes(apps, None)
+    translation.deactivate()
+    timezone.deactivate()
+    cache.clear()
 
 
 @pytest.fixture
@@ -125,8 +164,6 @@ def app_cursor(db: None) -> Iterator[psycopg2.extensions.cursor]:
 @pytest.fixture
 def process_environment(transactional_db: None) -> dict[str, str]:
     """Environment for a process of the product that shall work on the test database, as the test session's role."""
-    from urllib.parse import quote
-
     from django.conf import settings
     from django.db import connection
 

@@ -53,7 +53,7 @@ def seal_invoices(customer_ids: list[int], erasure: ErasureLog) -> None:
     for line in bought.values("purchase_id", *fields):
         lines[line.pop("purchase_id")].append(line)
     wanted = ("pk", "source__name", "external_id", "ordered_on", "status", "currency", "gross", "returned", "net")
-    for invoice in invoices(customer_ids).order_by("ordered_at").values(*wanted):
+    for invoice in invoices(customer_ids).order_by("ordered_at", "pk").values(*wanted):
         by_year[invoice["ordered_on"].year].append(invoice | {"lines": lines[invoice.pop("pk")]})
     SealedRecord.objects.bulk_create(
         sealed(erasure, year, {"customer": who, "addresses": where, "purchases": of_year})

@@ -12,7 +12,10 @@ HOW = "as root: apt-get update && apt-get install -y chromium"
 def works(program: str | None) -> bool:
     if not program or not Path(program).exists():
         return False
-    return subprocess.run([program, "--version"], capture_output=True, timeout=60).returncode == 0
+    try:
+        return subprocess.run([program, "--version"], capture_output=True, timeout=60).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
 
 
 def playwrights_own() -> str:
