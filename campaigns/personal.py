@@ -1,7 +1,8 @@
 """What campaigns knows about a person: every mail that went or did not go, classified, handed out and cut off."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import F, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Concat
@@ -18,6 +19,8 @@ from crm.privacy.sections import Section
 
 State = Delivery.State
 DETAIL_MONTHS = 13
+# They ask a mailbox whether it is right; no sale is prepared, carried out or undone by them.
+NO_LETTERS = ("double_opt_in", "address_change")
 
 TABLES = (
     Table(
@@ -90,6 +93,24 @@ def mails(customer_ids: Sequence[int]) -> list[Section]:
     ]
     columns = [_("When"), _("Mail"), _("Subject"), _("Kind"), _("Purpose"), _("State"), _("Reason")]
     return [Section("mails", _("Mails, sent and not sent"), columns, rows)]
+
+
+def letters(customer_ids: Sequence[int]) -> list[tuple[datetime, dict[str, Any]]]:
+    """Transactional mails that went, with the text they were made from; those that ask for a confirmation are none."""
+    found = Delivery.objects.filter(customer__in=customer_ids, message_class="transactional", state=State.SENT)
+    found = found.exclude(recipe__in=NO_LETTERS).select_related("template_version").order_by("planned_at")
+    return [
+        (
+            at := one.settled_at or one.planned_at,
+            {
+                "kind": one.recipe,
+                "at": at.isoformat(),
+                "subject": " / ".join(map(str, one.template_version.subject.values())),
+                "text": "\n".join(str(text) for block in one.template_version.blocks for text in block["text"].values()),
+            },
+        )
+        for one in found
+    ]
 
 
 def cut_off(customer_ids: Sequence[int], shell_id: int) -> int:

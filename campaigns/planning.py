@@ -1,11 +1,14 @@
 """From occasions to delivery rows: one statement each, safe to repeat, a reason for everyone left out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from random import uniform
+from time import sleep
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from django.db import connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -19,6 +22,11 @@ from crm.models import Event, Shop, User
 EVENTS_AT_ONCE = 2_000
 CALENDAR_EVERY = timedelta(minutes=10)
 KEEP_JOB_RUNS = timedelta(days=30)
+TRIES = 5
+# PostgreSQL's words for it: a customer whose row is gone, a deadlock, a serialization failure.
+DISTURBED = {"23503", "40P01", "40001"}
+
+Answer = TypeVar("Answer")
 
 # A mailbox gets one mail about one cause: the first customer who may get it. Who is refused takes no mailbox's place.
 JUDGED = """
@@ -280,12 +288,25 @@ def advance_campaigns() -> None:
 
 def plan_due() -> int:
     """Everything that planning has to do now. Returns how many events were taken."""
-    plan_calendar_if_due()
-    advance_campaigns()
+    _undisturbed(plan_calendar_if_due)
+    _undisturbed(advance_campaigns)
     events = 0
-    while taken := plan_events():
+    while taken := _undisturbed(plan_events):
         events += taken
     return events
+
+
+def _undisturbed(step: Callable[[], Answer]) -> Answer:
+    """Run a step once more where an erasure came between: its person is gone by then, or one of the two had to give way."""
+    for tries_left in range(TRIES, -1, -1):
+        try:
+            return step()
+        except (IntegrityError, OperationalError) as error:
+            code = getattr(error.__cause__, "pgcode", None)
+            if not tries_left or connection.in_atomic_block or code not in DISTURBED:
+                raise
+            sleep(uniform(0.01, 0.1))  # noqa: S311 - no secret
+    raise AssertionError("unreachable")
 
 
 def counts(run: Run) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
@@ -88,6 +89,9 @@ class CampaignsPlugin(Plugin):
 
     def export(self, customer: Customer, customer_ids: Sequence[int]) -> Iterable[Section]:
         return personal.mails(customer_ids)
+
+    def letters(self, customer_ids: Sequence[int]) -> Iterable[tuple[datetime, dict[str, Any]]]:
+        return personal.letters(customer_ids)
 
     def erase(self, customer_ids: Sequence[int], shell_id: int) -> int:
         return personal.cut_off(customer_ids, shell_id)

@@ -184,6 +184,13 @@ class Plugin:
         """
         return ()
 
+    def letters(self, customer_ids: Sequence[int]) -> "Iterable[tuple[datetime, dict[str, Any]]]":
+        """Business letters about a sale that the app sent or got (`crm.privacy.letters`): when, and what they say.
+
+        An erasure seals them for six years. A fixed number of queries.
+        """
+        return ()
+
     def before_erase(self) -> None:
         """An erasure begins: take the locks that your own writers hold, before crm locks the customer."""
 

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Complaint(models.Model):
-    """A complaint from its opening to its end. While a severe one is open, cheerful mail is held."""
+    """A complaint from its opening to its end. While any is open, however slight, advertising is held (L15)."""
 
     class Severity(models.TextChoices):
         LOW = "low", _("low")

@@ -87,6 +87,16 @@ def preview(customer: Customer) -> list[Line]:
         )
         for year, count in sealed.years(person.ids)
     ]
+    lines += [
+        Line(
+            _("Business letters of a year: complaints and their answers"),
+            count,
+            Fate.SEAL,
+            _("Letters about a sale are kept for 6 years (§ 257 HGB, § 147 AO)."),
+            str(sealed.purge_day(year, SealedRecord.Kind.LETTERS).year),
+        )
+        for year, count in sealed.letter_years(person.ids)
+    ]
     points = customer.contact_points.exclude(kind="social").count()
     why = _("So that a re-import stays silent: only a hash that nobody can read back.")
     lines.append(Line(_("Addresses on the list of those who get no advertising"), points, Fate.KEEP, why, _("for good")))
@@ -113,7 +123,7 @@ class _Erasure:
         self.end_permissions()
         self.remember_hashes()
         logs = self.log()
-        sealed.seal_invoices(self.person.ids, logs[0])
+        sealed.seal(self.person.ids, logs[0])
         self.counts["crm.SealedRecord"] = SealedRecord.objects.filter(erasure=logs[0]).count()
         shell = self.shell()
         self.cut_off(shell)
@@ -160,7 +170,9 @@ class _Erasure:
             consent.withdraw(customer_id, list(purposes), how, channel)
 
     def remember_hashes(self) -> None:
-        for customer_id in self.person.ids:
+        """A mailbox that never confirmed to be theirs is somebody else's for all we know, and is not silenced."""
+        unanswered = set(Customer.objects.filter(double_opt_ins__moves__in=self.person.ids, merged_into=None).values_list("pk", flat=True))
+        for customer_id in set(self.person.ids) - unanswered | {self.customer_id}:
             for channel in (Channel.EMAIL, Channel.PHONE, Channel.POST):
                 consent.silence(customer_id, Suppression.Reason.ERASED, channel)
         keys = CustomerKey.objects.filter(customer__in=self.person.ids).values_list("source_id", "external_id")

@@ -211,8 +211,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "sealed",
         _("Sealed records of erased persons"),
-        _("deleted after 8 full calendar years"),
-        _("Bookkeeping no longer asks for them (§ 147 AO, § 14b UStG)."),
+        _("deleted after 8 full calendar years, business letters after 6"),
+        _("Bookkeeping no longer asks for them (§ 147 AO, § 14b UStG, § 257 HGB)."),
         _sealed,
         deleted,
         "purge_on",

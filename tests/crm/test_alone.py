@@ -17,7 +17,7 @@ from django.db.models import Value
 from crm import invariants, plugins
 from crm.models import BarrierFact, ChangedCustomer, Customer
 from crm.plugins import BarrierSignal, Column, ListAction, NavEntry, Panel, Plugin, TimelineEntry
-from crm.privacy import erasure, export, registry, retention
+from crm.privacy import erasure, export, registry, retention, sealed
 from crm.privacy.registry import Fate, Table
 from crm.privacy.retention import Rule
 from crm.privacy.sections import Section
@@ -41,6 +41,7 @@ PLUGIN_TESTS = {
     "after_withdraw": "test_a_withdrawal_tells_the_plugins",
     "personal_data": "test_a_plugins_tables_are_classified_with_ours",
     "export": "test_what_a_plugin_knows_is_handed_out",
+    "letters": "test_an_erasure_seals_a_plugins_letters",
     "before_erase": "test_an_erasure_reaches_the_plugins",
     "erase": "test_an_erasure_reaches_the_plugins",
     "retention": "test_a_plugins_rule_of_retention_is_reported",
@@ -111,6 +112,9 @@ class TestPlugin(Plugin):
 
     def export(self, customer, customer_ids):
         return [Section("echoes", "Echoes", ["of"], [[one] for one in customer_ids])]
+
+    def letters(self, customer_ids):
+        return [(NOW, {"kind": "echo", "subject": "Echo letter", "at": NOW.isoformat(), "text": "It echoed."})]
 
     def before_erase(self):
         self.told.append(("before erase",))
@@ -330,6 +334,14 @@ def test_what_a_plugin_knows_is_handed_out(plugin):
     customer = full_customer()
     echoes = [section for section in export.collect(customer) if section.code == "echoes"]
     assert [section.rows for section in echoes] == [[[customer.pk]]]
+
+
+def test_an_erasure_seals_a_plugins_letters(plugin, monkeypatch):
+    customer = full_customer()
+    monkeypatch.setattr(plugin, "personal_data", lambda: [])
+    log = erasure.erase(customer.pk)
+    content = sealed.opened(log.sealed.get(kind="letters", year=NOW.year), None)
+    assert "It echoed." in [letter.get("text") for letter in content["letters"]]
 
 
 def test_an_erasure_reaches_the_plugins(plugin, monkeypatch):

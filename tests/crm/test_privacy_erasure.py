@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
@@ -19,10 +20,11 @@ from django.utils import translation
 from django.utils.timezone import now
 
 from campaigns.models import Delivery
-from crm import consent, keyed, permission, plugins, sync
+from crm import address_change, consent, keyed, permission, plugins, sync
 from crm.models import (
     AuditEntry,
     ConsentEvent,
+    ConsentState,
     ContactPoint,
     Customer,
     CustomerKey,
@@ -44,7 +46,7 @@ from crm.models import (
     Source,
     Suppression,
 )
-from crm.privacy import erasure, export, rectify, requests, sealed
+from crm.privacy import erasure, export, rectify, requests, retention, sealed
 from loyalty import scoring
 from tests.crm.shop_rows import purchase
 from tests.factories import (
@@ -149,8 +151,10 @@ def plant() -> tuple[Customer, list[str]]:
     )
     DoubleOptIn.objects.create(
         customer=customer, purposes=["newsletter"], form=say(), nonce="n", token_hash="t", address_hash="h",
-        requested_at=now(), expires_at=now() + timedelta(days=7),
+        requested_at=now(), expires_at=now() + timedelta(days=7), given_name=say(), family_name=say(), user_agent=say(),
     )  # fmt: skip
+    address_change.request(customer.pk, f"{say()}@example.test", "de", consent.How("mail_link", user_agent=say()))
+    ConsentState.objects.filter(customer=customer).update(address=f"{say()}@example.test")
     scoring.score_all()
     return customer, say.sung
 
@@ -219,13 +223,13 @@ def test_of_sixty_canaries_the_export_sings_all_and_after_the_erasure_none(caplo
 
 @pytest.mark.django_db(transaction=True)
 def test_another_persons_data_is_untouched():
-    plant()[0]
+    planted, _canaries = plant()
     other = CustomerFactory(family_name="Nachbarin")
     EmailFactory(customer=other, value="nachbarin@example.test")
     InteractionFactory(customer=other, note="likes tea")
     PurchaseFactory(customer=other, external_id="order-9")
     before = export.archive(other)
-    erasure.erase(Customer.objects.exclude(pk=other.pk).get().pk)
+    erasure.erase(planted.pk)
     sections = [json.loads(zipfile.ZipFile(io.BytesIO(packed)).read("data.json"))["sections"] for packed in (before, export.archive(other))]
     assert sections[0] == sections[1]
 
@@ -536,3 +540,63 @@ def test_a_failed_erasure_leaves_everything_as_it_was(synced, monkeypatch):
     finally:
         plugins._registry.plugins = list(kept)
     assert database_dump() == before
+
+
+# ---- business letters
+
+
+class TestBusinessLetters:
+    @pytest.fixture(autouse=True)
+    def database(self, db: None) -> None:
+        pass
+
+    def complainer(self, *, bought: bool = True) -> Customer:
+        customer = CustomerFactory(family_name="Beispiel")
+        EmailFactory(customer=customer, value="anna@example.test")
+        if bought:
+            PurchaseFactory(customer=customer)
+        ended = datetime(2026, 2, 3, tzinfo=UTC)
+        ComplaintFactory(
+            customer=customer, text="Beutel war offen", resolution="Neuer Beutel", state="closed",
+            opened_at=datetime(2025, 12, 30, tzinfo=UTC), closed_at=ended,
+        )  # fmt: skip
+        for channel, note in (("mail", "Wir senden Ersatz"), ("phone", "Rief kurz an")):
+            InteractionFactory(customer=customer, channel=channel, touchpoint="complaint", note=note, occurred_at=ended)
+        return customer
+
+    def test_complaints_and_written_answers_of_a_buyer_are_sealed_for_six_years(self) -> None:
+        log = erasure.erase(self.complainer().pk)
+        [record] = log.sealed.filter(kind="letters")
+        assert (record.year, record.purge_on) == (2026, date(2032, 12, 31))
+        content = sealed.opened(record, None)
+        assert content["customer"][0]["family_name"] == "Beispiel" and content["addresses"] == ["anna@example.test"]
+        assert {letter["kind"] for letter in content["letters"]} == {"complaint", "answer"}
+        told = str(content["letters"])
+        assert "Beutel war offen" in told and "Neuer Beutel" in told and "Wir senden Ersatz" in told
+        assert "Rief kurz an" not in told, "a note about a call is no letter"
+        dump = database_dump()
+        assert not any(words in dump for words in ("Beutel", "Wir senden Ersatz", "Rief kurz an"))
+
+    def test_nobody_who_never_bought_wrote_a_business_letter(self) -> None:
+        assert not erasure.erase(self.complainer(bought=False).pk).sealed.exists()
+
+    def test_the_preview_says_what_is_sealed_and_until_when(self) -> None:
+        lines = [(line.fate, line.until, line.count) for line in erasure.preview(self.complainer())]
+        assert ("seal", "2032", 2) in lines
+
+    def test_what_asks_for_a_confirmation_is_no_business_letter_and_any_other_transactional_mail_is(self) -> None:
+        customer = self.complainer()
+        for recipe in ("double_opt_in", "address_change", "parcel"):
+            DeliveryFactory(
+                customer=customer, message_class="transactional", recipe=recipe, state="sent",
+                dedupe_key=recipe, settled_at=datetime(2026, 5, 1, tzinfo=UTC),
+            )  # fmt: skip
+        record = erasure.erase(customer.pk).sealed.get(kind="letters")
+        kinds = sorted(letter["kind"] for letter in sealed.opened(record, None)["letters"])
+        assert kinds == ["answer", "complaint", "parcel"]
+
+    def test_letters_are_purged_before_invoices(self) -> None:
+        log = erasure.erase(self.complainer().pk)
+        with time_machine.travel(datetime(2033, 1, 1, 12, tzinfo=UTC)):
+            retention.run()
+        assert set(log.sealed.values_list("kind", flat=True)) == {"invoices"}

@@ -369,3 +369,42 @@ def test_nobody_writes_markup_into_a_public_page():
 @pytest.mark.parametrize("path", ["/legal/none/", "/settings/texts/none/", "/settings/texts/ask-none/"])
 def test_what_does_not_exist_is_not_found(path, as_staff):
     assert as_staff("admin").get(path).status_code == 404
+
+
+# Names at sign-up
+
+
+@pytest.mark.parametrize("path", FORMS)
+def test_the_form_asks_for_names_only_if_the_shop_wants_it(path):
+    assert 'name="given_name"' not in stranger().get(path).content.decode()
+    browser = stranger()
+    browser.post(path, filled(browser, path, given_name="Nora", salutation="ms"))
+    assert DoubleOptIn.objects.get().given_name == "", "what is not asked for is not taken"
+    Shop.objects.update(sign_up_names=True, sign_up_salutation=True)
+    for language, words in (("en", ("Ms", "Mr", "neutral", "not given")), ("de", ("Frau", "Herr", "neutral", "keine Angabe"))):
+        page = stranger(language).get(path).content.decode()
+        assert all(f">{word}</option>" in page for word in words), page[page.index("<select") :][:600]
+        assert 'name="family_name"' in page and "selected" in page.split(words[3])[0].rsplit("<option", 1)[1]
+
+
+def test_a_name_counts_once_the_mailbox_answered_and_never_replaces_one():
+    Shop.objects.update(sign_up_names=True, sign_up_salutation=True)
+    anna, browser = person("anna@example.test"), stranger()
+    names = {"given_name": " Nora ", "family_name": "Neu", "salutation": "ms"}
+    for email in ("neu@example.test", "anna@example.test"):
+        browser.post("/sign-up/", filled(browser, "/sign-up/", email=email, **names))
+        assert Customer.objects.filter(family_name="Neu").count() == (email == "anna@example.test")
+        browser.post(confirm_path())
+    newcomer = Customer.objects.get(family_name="Neu")
+    assert (newcomer.given_name, newcomer.salutation) == ("Nora", "ms")
+    before = anna.family_name
+    anna.refresh_from_db()
+    assert anna.family_name == before and anna.salutation == "ms", "she had said nothing about that yet"
+
+
+@pytest.mark.parametrize("wrong", [{"given_name": "www.evil.test"}, {"family_name": "x" * 81}, {"salutation": "lord"}])
+def test_a_name_that_is_none_is_refused_in_words(wrong):
+    Shop.objects.update(sign_up_names=True, sign_up_salutation=True)
+    browser = stranger()
+    assert browser.post("/sign-up/", filled(browser, "/sign-up/", **wrong)).status_code == 422
+    assert not DoubleOptIn.objects.exists()
