@@ -37,8 +37,10 @@ def page_of(rows: QuerySet[Any], field: str, cursor: str = "", size: int = PAGE,
     # Equal to the field, and to no index.
     key = Concat(F(field), Value("")) if gather else F(field)
     ordered = rows.order_by(key.desc(), "-pk") if back else rows.order_by(key.asc(), "pk")
-    found = list(ordered[: size + 1])
-    more, kept = len(found) > size, found[:size]
+    # Which rows, before all that belongs to them: what is joined to the rows is fetched for one page only.
+    keys = list(ordered.values_list("pk", flat=True)[: size + 1])
+    more, by_key = len(keys) > size, rows.in_bulk(keys[:size])
+    kept = [by_key[key] for key in keys[:size] if key in by_key]
     if back:
         kept.reverse()
     if not kept:

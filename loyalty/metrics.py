@@ -29,6 +29,15 @@ NET_THEN = """
   WHERE p.customer_id IS NOT NULL AND p.status IN ('paid', 'completed') AND p.gross > coalesce(r.net, 0)
     AND p.ordered_on <= %(day)s::date {only}"""
 
+# The same for one customer of an outer query, whose returns are few.
+NET_THEN_OF_ONE = """
+  SELECT p.ordered_on, p.categories FROM crm_purchase p
+  WHERE p.customer_id = o.customer_id AND p.status IN ('paid', 'completed') AND p.ordered_on <= %(day)s::date
+    AND p.gross > coalesce((SELECT sum(a.net)
+      FROM crm_purchaseline l JOIN crm_returnallocation a ON a.purchase_line_id = l.id
+        JOIN crm_returnline rl ON rl.id = a.return_line_id JOIN crm_return r ON r.id = rl.parent_id
+      WHERE l.purchase_id = p.id AND r.returned_on <= %(day)s::date AND r.held = ''), 0)"""
+
 # Laying arrays end to end takes the square of their number, text does not but takes longer for few. So when all are
 # judged, only the greatest buyers' categories pass through text: those whom the planner's statistics name. Whoever they
 # miss is judged slower, not otherwise.
@@ -54,12 +63,17 @@ ORDERS = """
   FROM ({purchases}) p
   GROUP BY customer_id"""
 
+# A single category needs no counting; many customers have bought but once.
 # The count stands in the high bits and the category in the low ones: one maximum finds the category of most purchases
-# from above, the other from below, and they disagree exactly on a tie.
+# from above, the other from below, and they disagree exactly on a tie. Several purchases of a day are one order, so whoever
+# made such is counted from their own purchases again.
 CATEGORY = """
   SELECT count(*) AS categories, CASE WHEN max((n << 40) + category) & ((1::bigint << 40) - 1)
     = (max(n) << 40) - max((n << 40) - category) THEN max((n << 40) + category) & ((1::bigint << 40) - 1) END AS category_id
-  FROM (SELECT category, count(*) AS n FROM unnest(o.bought) category GROUP BY category) counted"""
+  FROM (SELECT category, count(*) AS n FROM unnest(o.bought) category
+      WHERE cardinality(o.bought) > 1 AND o.purchases = cardinality(o.days) GROUP BY category
+    UNION ALL SELECT category, count(DISTINCT p.ordered_on) AS n FROM ({own}) p CROSS JOIN unnest(p.categories) category
+      WHERE cardinality(o.bought) > 1 AND o.purchases > cardinality(o.days) GROUP BY category) counted"""
 PLACE = """
   SELECT max(n) AS n, substr(max(to_char(n, 'FM0000000') || place COLLATE "C"), 8) AS place
   FROM (SELECT place, count(*) AS n FROM unnest(o.places) place WHERE place <> '' GROUP BY place) counted
@@ -162,7 +176,9 @@ SELECT c.id AS customer_id,
   o.days[cardinality(o.days) - 1] AS previous_order_on, o.days[cardinality(o.days)] AS last_order_on,
   coalesce(o.value, 0) - coalesce(u.value, 0) AS value,
   coalesce(o.value_year, 0) - coalesce(u.value_year, 0) AS value_year,
-  coalesce(o.purchases, 0) AS purchases, g.category_id, g.categories,
+  coalesce(o.purchases, 0) AS purchases,
+  CASE WHEN cardinality(o.bought) = 1 THEN o.bought[1] ELSE g.category_id END AS category_id,
+  CASE WHEN cardinality(o.bought) = 1 THEN 1 ELSE g.categories END AS categories,
   coalesce(l.place, o.place, '') AS place,
   coalesce(l.n, CASE WHEN o.place <> '' THEN o.purchases END, 0) AS place_purchases,
   a.satisfaction, a.trust, a.commitment, a.nev, a.involvement, a.comparison, coalesce(a.nev_form, '') AS nev_form,
@@ -198,7 +214,7 @@ def facts_sql(*, some: bool, past: bool) -> str:
     purchases = (NET_THEN if past else NET_NOW).format(only=only)
     return FACTS.format(
         orders=ORDERS.format(purchases=purchases, bought=BOUGHT_BY_SOME if some else BOUGHT_BY_ALL),
-        category=CATEGORY,
+        category=CATEGORY.format(own=NET_THEN_OF_ONE if past else NET_NOW.format(only="AND p.customer_id = o.customer_id")),
         place=PLACE,
         unallocated=UNALLOCATED.format(only=only),
         answers=ANSWERS.format(only=only),

@@ -43,10 +43,11 @@ def list_context(request: HttpRequest) -> dict[str, Any]:
     text = request.GET.get("q", "")
     filters = customer_filter(request.GET, search.matching(everybody, text, beginnings=sees_contacts))
     found = filters.qs
-    page = page_of(shown(found), "sort_key", request.GET.get("at", ""), gather=search.by_words(text))
+    total, more = counted(found)
+    gather = search.by_words(text) or not more
+    page = page_of(shown(found), "sort_key", request.GET.get("at", ""), gather=gather)
     for customer in page.rows:
         customer.email = email_of(customer, sees_contacts)
-    total, more = counted(found)
     chosen = [name for name in filters.form.fields if request.GET.get(name)]
     return {
         "q": text,

@@ -87,6 +87,9 @@ class Assessment(models.Model):
         indexes = [
             models.Index(fields=["stage", "customer"], name="loyalty_assessment_by_stage"),
             models.Index(fields=["at_risk_until", "customer"], name="loyalty_assessment_by_lapse"),
+            models.Index(fields=["bond_type", "customer"], condition=~Q(bond_type=""), name="loyalty_assessment_by_bond"),
+            # The lock-in that counts as high is a rule; shops that set it lower than this read the whole table.
+            models.Index(fields=["lock_in"], condition=Q(bond_type="", lock_in__gte=40), name="loyalty_assessment_held"),
         ]
 
     def score(self, barrier: str) -> float | None:

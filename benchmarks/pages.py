@@ -1,0 +1,222 @@
+"""How long the pages of a shop of many customers take in the server: list, search, profile.
+
+    STAMMKUNDE_VAR=/some/folder python -m benchmarks.pages [--rounds 20] [--slow]
+
+Works on an installation that was filled by `manage.py seed --customers 1000000` and judged by `manage.py score`; reads
+only, but for one customer with 2,000 purchases, a user and a session, which go again. Every answer is checked. Time is
+that of the whole request: middleware, views, queries, templates. Goals: list p50 ≤ 20 ms, p95 ≤ 50 ms; exact search
+and beginnings p95 ≤ 50 ms; profile p50 ≤ 25 ms, p95 ≤ 60 ms.
+"""
+
+import argparse
+import os
+import random
+import statistics
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from time import perf_counter
+from typing import Any
+from urllib.parse import urlencode
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+os.environ.setdefault("LOG_LEVEL", "ERROR")
+
+import django
+
+django.setup()
+
+from django.db import connection, transaction  # noqa: E402
+from django.http import QueryDict  # noqa: E402
+from django.test import Client  # noqa: E402
+from django.test.utils import CaptureQueriesContext  # noqa: E402
+from django.utils.timezone import now  # noqa: E402
+
+from crm.filters import customer_filter  # noqa: E402
+from crm.models import ContactPoint, Customer, CustomerKey, Purchase, PurchaseLine, Source, User  # noqa: E402
+from loyalty import scoring  # noqa: E402
+
+MANY = 2_000
+PER_PAGE = 50
+Address = Callable[[], str]
+
+
+class Shop:
+    """The installation, its people to ask for, and a member of staff who asks."""
+
+    def __init__(self, great: Customer, client: Client, seed: int) -> None:
+        self.great, self.client, self.dice = great, client, random.Random(seed)  # noqa: S311
+        self.last = Customer.objects.order_by("-pk").values_list("pk", flat=True)[0]
+
+    def somebody(self, **wanted: Any) -> Customer:
+        """A random customer, by id, so that finding one costs nothing worth mentioning."""
+        living = Customer.objects.filter(merged_into=None, erased_at=None, is_placeholder=False, **wanted)
+        return living.filter(pk__gte=self.dice.randrange(1, self.last)).order_by("pk").first() or living.first()
+
+    def list(self, **query: str) -> str:
+        return f"/customers/?{urlencode(query)}"
+
+    def deep(self, **query: str) -> str:
+        """A page somewhere in the order, by a key as `crm.paging` writes it."""
+        from crm.paging import _write
+
+        return self.list(**query, at=_write("f", "sort_key", self.somebody()))
+
+    def family(self) -> str:
+        return self.somebody(kind="person").family_name.split("-")[0].split()[-1]
+
+
+def umlauts(name: str) -> str:
+    for sign, other in (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss")):
+        name = name.replace(sign, other)
+    return name
+
+
+def lists(shop: Shop) -> dict[str, Address]:
+    pages: dict[str, Address] = {"list, first page": shop.list, "list, deep": shop.deep}
+    for name, values in choices().items():
+        for value in values:
+            pages[f"list, {name}={value}"] = lambda name=name, value=value: shop.list(**{name: value})
+            pages[f"list, {name}={value}, deep"] = lambda name=name, value=value: shop.deep(**{name: value})
+    return pages
+
+
+def choices() -> dict[str, list[str]]:
+    """Every filter of the list with its choices; of long lists, such as staff, the first three."""
+    fields = customer_filter(QueryDict(), Customer.objects.all()).form.fields
+    found = {
+        name: [str(value) for value, _label in getattr(field, "choices", ()) if value] for name, field in fields.items()
+    }
+    return {name: values if len(values) <= 9 else values[:3] for name, values in found.items()}
+
+
+def searches(shop: Shop) -> dict[str, Address]:
+    def of_point(kind: str) -> str:
+        return ContactPoint.objects.filter(kind=kind, customer__gte=shop.somebody().pk).order_by("customer")[0].normal
+
+    def two() -> str:
+        person = shop.somebody(kind="person")
+        return f"{person.given_name} {person.family_name}"
+
+    def key() -> str:
+        return CustomerKey.objects.filter(customer__gte=shop.somebody().pk).order_by("customer")[0].external_id
+
+    def order() -> str:
+        known = Purchase.objects.filter(customer__gte=shop.somebody().pk)
+        return known.order_by("customer").values_list("external_id", flat=True)[0]
+
+    return {
+        "search, customer number": lambda: shop.list(q=f"K-{shop.somebody().pk}"),
+        "search, e-mail": lambda: shop.list(q=of_point("email")),
+        "search, beginning of e-mail": lambda: shop.list(q=of_point("email").split("@")[0] + "@"),
+        "search, phone": lambda: shop.list(q=of_point("phone")),
+        "search, customer key": lambda: shop.list(q=key()),
+        "search, order number": lambda: shop.list(q=order()),
+        "search, family name": lambda: shop.list(q=shop.family()),
+        "search, umlaut written out": lambda: shop.list(q=umlauts(shop.family().lower())),
+        "search, beginning of name": lambda: shop.list(q=shop.family()[:4]),
+        "search, two letters": lambda: shop.list(q=shop.family()[:2]),
+        "search, two words": lambda: shop.list(q=two()),
+        "search, nobody": lambda: shop.list(q="Xylqorz"),
+    }
+
+
+def profiles(shop: Shop) -> dict[str, Address]:
+    return {
+        "profile": lambda: f"/customers/{shop.somebody().pk}/",
+        f"profile, {MANY:,} purchases": lambda: f"/customers/{shop.great.pk}/",
+    }
+
+
+def great_buyer() -> Customer:
+    """A customer with `MANY` purchases, judged."""
+    source = Source.objects.order_by("pk")[0]
+    buyer = Customer.objects.create(family_name="Messwert", given_name="Viele")
+    made = Purchase.objects.bulk_create(
+        Purchase(
+            source=source, external_id=f"benchmark-{at}", customer=buyer, status="completed", currency="EUR", gross=20,
+            net=20, place="Webshop", version=now(), ordered_at=(when := now() - timedelta(hours=12 * (at + 2))),
+            ordered_on=when.date(),
+        )
+        for at in range(MANY)
+    )  # fmt: skip
+    PurchaseLine.objects.bulk_create(
+        PurchaseLine(purchase=one, position=1, description="Hausmischung", quantity=2, unit_price=10, net=20)
+        for one in made
+    )
+    from crm import changed
+
+    changed.mark([buyer.pk])
+    while scoring.score_changed():
+        pass
+    return buyer
+
+
+@contextmanager
+def benchmark_shop(seed: int) -> Iterator[Shop]:
+    """Leaves nothing behind. Raises SystemExit where nobody was seeded or judged."""
+    if Customer.objects.count() < 100 or not scoring.judged_today():
+        raise SystemExit("Fill this installation first: “manage.py seed --customers 1000000”, “manage.py score”.")
+    staff = User.objects.create(username="benchmark", role=User.Role.ADMIN, first_name="Kim", last_name="Messung")
+    client = Client(headers={"Host": "localhost"})
+    client.force_login(staff)
+    buyer = great_buyer()
+    try:
+        yield Shop(buyer, client, seed)
+    finally:
+        client.logout()
+        with transaction.atomic():
+            Purchase.objects.filter(customer=buyer).delete()
+            buyer.delete()
+            staff.delete()
+
+
+def quantile(values: list[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def measure(shop: Shop, rounds: int, only: str, slow: bool) -> None:
+    everything = lists(shop) | searches(shop) | profiles(shop)
+    pages = {name: address for name, address in everything.items() if only in name}
+    seconds: dict[str, list[float]] = {name: [] for name in pages}
+    worst: dict[str, list[dict[str, str]]] = {}
+    queries: dict[str, int] = {}
+    for turn in range(rounds + 1):
+        for name, address in pages.items():
+            path = address()
+            if not turn or slow:
+                with CaptureQueriesContext(connection) as captured:
+                    answer = shop.client.get(path)
+                queries[name] = len(captured)
+                worst[name] = sorted(captured.captured_queries, key=lambda query: -float(query["time"]))[:2]
+                assert answer.status_code == 200, (name, path, answer.status_code)
+                continue
+            begun = perf_counter()
+            answer = shop.client.get(path)
+            seconds[name].append(perf_counter() - begun)
+            assert answer.status_code == 200, (name, path, answer.status_code)
+    print(
+        f"{Customer.objects.count():,} customers; {rounds} requests a page, turn and turn about; load {os.getloadavg()[0]:.1f}"
+    )
+    for name, took in seconds.items():
+        if took:
+            print(f"{name:45} p50 {statistics.median(took) * 1000:7.1f} ms  p95 {quantile(took, 0.95) * 1000:7.1f} ms"
+                  f"  best {min(took) * 1000:6.1f}  {queries[name]:3} queries")  # fmt: skip
+        if slow:
+            for query in worst[name]:
+                print(f"    {name}: {query['time']} s  {query['sql'][:1500]}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="", help="pages whose name holds this")
+    parser.add_argument("--slow", action="store_true", help="show the slowest queries of each page instead of times")
+    options = parser.parse_args()
+    with benchmark_shop(options.seed) as shop:
+        measure(shop, options.rounds, options.only, options.slow)
+
+
+if __name__ == "__main__":
+    main()
