@@ -6,7 +6,7 @@ A fixed number of queries, whatever waits. The upper apps add theirs by the hook
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 from crm import plugins
 from crm.days import next_working_day
 from crm.models import ContactPoint, Customer, Task, User
-from crm.worklist_rows import SOURCES, Entry, born_on, end_of, of, open_cases, open_tasks
+from crm.worklist_rows import SOURCES, Entry, born_today, end_of, of, open_cases, open_tasks
 
 GROUPS: dict[str, tuple[str | Promise, str | Promise]] = {
     "first": (gettext_lazy("First: complaints and alerts"), gettext_lazy("Deadlines")),
@@ -27,7 +27,7 @@ GROUPS: dict[str, tuple[str | Promise, str | Promise]] = {
     "review": (gettext_lazy("Reviews without an answer"), gettext_lazy("Reviews")),
     "data": (gettext_lazy("Data to put in order"), gettext_lazy("Data")),
 }
-SHOWN, SHOWN_OF_ONE_KIND = 20, 100
+SHOWN, SHOWN_OF_ONE_KIND, GREETED_SHOWN = 20, 100, 12
 
 
 @dataclass
@@ -55,6 +55,8 @@ class Worklist:
     by_itself: bool = False
     marks: list[plugins.Column] = field(default_factory=list)
     query: str = ""
+    greeted: list[tuple[Customer, datetime]] = field(default_factory=list)
+    greeted_count: int = 0
 
 
 def waiting(user: User, *, kind: str = "", mine: bool = False, open_key: str = "") -> Worklist:
@@ -76,7 +78,10 @@ def waiting(user: User, *, kind: str = "", mine: bool = False, open_key: str = "
     found = [entry for entry in found if entry.customer]
     counts = _counts(user)
     everywhere = counts["by_group"] + Counter({group: numbers[group] for group in ("review", "data")})
-    everywhere["birthday"] = numbers["birthday"] if not (kind or mine) else born_on(timezone.localdate(), None, 1)[1]
+    personal, mailed = born_today(None)
+    everywhere["birthday"] = len(personal)
+    greeted = sorted(mailed.items(), key=lambda one: one[1])[:GREETED_SHOWN] if kind in ("", "birthday") else []
+    names = Customer.objects.in_bulk([pk for pk, _at in greeted])
     chosen = next((entry for entry in found if entry.key == open_key), None)
     by_itself = chosen is None
     chosen = chosen or next((entry for entry in found if not entry.url), None)
@@ -96,6 +101,8 @@ def waiting(user: User, *, kind: str = "", mine: bool = False, open_key: str = "
         points=_points(chosen),
         by_itself=by_itself,
         marks=[column for column in plugins.collect(lambda plugin: plugin.list_columns()) if column.code == "stage"],
+        greeted=[(names[pk], at) for pk, at in greeted],
+        greeted_count=len(mailed) if greeted else 0,
         query="mine=1&" if mine else f"kind={kind}&" if kind else "",
     )
 

@@ -6,7 +6,6 @@ from datetime import date, datetime, time, timedelta
 
 from django.db import connection
 from django.db.models import Q, QuerySet
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -68,21 +67,15 @@ def calls(user: User, mine: bool, limit: int) -> tuple[list[Entry], int]:
 
 
 def birthdays(user: User, mine: bool, limit: int) -> tuple[list[Entry], int]:
-    """Today's birthdays: first those to whom no mail may go, for somebody has to congratulate them."""
-    day = timezone.localdate()
-    rows, number = born_on(day, user.pk if mine else None, limit)
-    mailed: dict[int, datetime] = {}
-    for plugin in plugins.registered():
-        mailed |= plugin.greetings(day, [pk for pk, _code, _allowed in rows])
-    entries = [_birthday(pk, code, allowed, mailed.get(pk)) for pk, code, allowed in rows]
-    return sorted(entries, key=lambda entry: entry.icon == "mail"), number
+    """Today's birthdays of those who get no mail: somebody has to congratulate them."""
+    rows, _mailed = born_today(user.pk if mine else None)
+    return [_birthday(*row) for row in rows[:limit]], len(rows)
 
 
 BIRTHDAYS = """
-SELECT judged.customer_id, judged.code, judged.allowed, count(*) OVER () AS number
+SELECT judged.customer_id, judged.code, judged.allowed
 FROM ({verdicts}) judged JOIN crm_customer born ON born.id = judged.customer_id
-ORDER BY judged.allowed, born.sort_key, born.id
-LIMIT %(limit)s"""
+ORDER BY judged.allowed, born.sort_key, born.id"""
 BORN = """(
   SELECT born.id AS customer_id FROM crm_customer born
   WHERE (born.birth_month, born.birth_day) IN ({days}) AND born.merged_into_id IS NULL AND born.erased_at IS NULL
@@ -91,20 +84,26 @@ BORN = """(
     AND NOT EXISTS (SELECT FROM crm_task done WHERE done.cause = 'birthday:' || born.id || ':' || %(year)s))"""
 
 
-def born_on(day: date, mine: int | None, limit: int) -> tuple[list[tuple[int, str, bool]], int]:
-    """(customer, the gate's code, allowed) of today's birthdays, and how many there are."""
+def born_today(mine: int | None) -> tuple[list[tuple[int, str, bool]], dict[int, datetime]]:
+    """Whose birthday it is: who gets no mail, as (customer, the gate's code, allowed); and who gets one, with when.
+
+    mine: only those whom this member of staff looks after.
+    """
+    day = timezone.localdate()
     dates = [(day.month, day.day)]
     if (day.month, day.day) == (2, 28) and (day + timedelta(days=1)).day == 1:
         dates.append((2, 29))
     born = BORN.format(days=", ".join(f"({month}, {of_month})" for month, of_month in dates))
-    asked = {"limit": limit, "mine": mine, "year": str(day.year)}
     with connection.cursor() as cursor:
         cursor.execute(
             BIRTHDAYS.format(verdicts=permission.verdicts(born, timely=False)),
-            permission.parameters("advertising", "birthday") | asked,
+            permission.parameters("advertising", "birthday") | {"mine": mine, "year": str(day.year)},
         )
         rows = cursor.fetchall()
-    return [(pk, code, allowed) for pk, code, allowed, _number in rows], rows[0][3] if rows else 0
+    mailed: dict[int, datetime] = {}
+    for plugin in plugins.registered():
+        mailed |= plugin.greetings(day, [pk for pk, _code, allowed in rows if allowed])
+    return [row for row in rows if row[0] not in mailed], mailed
 
 
 def open_tasks(user: User, mine: bool) -> QuerySet[Task]:
@@ -169,7 +168,7 @@ def _case(case: Complaint) -> Entry:
         urgent=urgent,
         text=_("Complaint %(number)s, severity %(severity)s.") % named,
         own_words=case.text if len(case.text) < 120 else f"{case.text[:119]}…",
-        verb=_("Answer") if case.state == Complaint.State.OPEN else _("Close the case"),
+        verb=_("Give an answer") if case.state == Complaint.State.OPEN else _("Close the case"),
         verb_icon="message-2",
         url=case.get_absolute_url(),
         owner_id=case.owner_id,
@@ -194,13 +193,8 @@ def _call(task: Task) -> Entry:
     )
 
 
-def _birthday(customer_id: int, code: str, allowed: bool, mailed_at: datetime | None) -> Entry:
-    if mailed_at:
-        sent = mailed_at <= timezone.now()
-        text = _("The greeting went by mail.") if sent else _("The greeting goes by mail at %(time)s.") % {
-            "time": display.clock(mailed_at)
-        }  # fmt: skip
-    elif allowed:
+def _birthday(customer_id: int, code: str, allowed: bool) -> Entry:
+    if allowed:
         text = _("A mail is allowed, but no birthday mail is on its way.")
     else:
         text = _("No mail: %(reason)s") % {"reason": permission.BY_CODE[code].sentence}
@@ -208,12 +202,11 @@ def _birthday(customer_id: int, code: str, allowed: bool, mailed_at: datetime | 
         key=f"birthday-{customer_id}",
         group="birthday",
         customer_id=customer_id,
-        icon="mail" if mailed_at else "cake",
+        icon="cake",
         when=_("today"),
         text=text,
-        verb=_("Show") if mailed_at else Task.Kind.BIRTHDAY.label,
-        verb_icon="eye" if mailed_at else "cake",
-        url=reverse("customer", args=[customer_id]) if mailed_at else "",
+        verb=Task.Kind.BIRTHDAY.label,
+        verb_icon="cake",
         birthday=True,
     )
 

@@ -17,14 +17,14 @@ from django.utils.translation import gettext_lazy
 
 from crm.models import Customer
 from crm.models.contact import Touchpoint
-from loyalty import motivators, nev, scoring
+from loyalty import motivators, nev, nev_facts, scoring
 from loyalty.drilldown import DrillDown
 from loyalty.nev import Group
 
 NAMED = re.compile(r"%\((\w+)\)s")
 UNITS = ("", "month", "quarter")
 OF_GROUP = f"""
-SELECT customer_id FROM ({nev.RESPONSES}) r WHERE own AND kind = %(kind)s
+SELECT customer_id FROM ({nev_facts.RESPONSES}) r WHERE own AND kind = %(kind)s
   AND (%(place)s = '' OR coalesce(nullif(touchpoint, ''), '{nev.UNNAMED}') = %(place)s)
   AND (%(unit)s = '' OR date_trunc(nullif(%(unit)s, ''), day)::date = %(period)s::date)"""
 MOVED = f"SELECT customer_id FROM ({motivators.SAID}) said WHERE motivator = %(motivator)s"
@@ -68,7 +68,7 @@ def period_name(unit: str, period: date) -> str:
 
 def answered(customers: QuerySet[Customer], value: str) -> QuerySet[Customer]:
     kind, place, unit, period = read(value)
-    named = nev.window() | {"kind": kind, "place": place, "unit": unit, "period": period}
+    named = nev_facts.window() | {"kind": kind, "place": place, "unit": unit, "period": period}
     return customers.filter(pk__in=_raw(OF_GROUP, named))
 
 

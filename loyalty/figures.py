@@ -34,7 +34,7 @@ SOURCES: tuple[str, ...] = (
     "loyalty.cohorts",
     "loyalty.lifetime_summary",
     "loyalty.what_if",
-    "loyalty.nev",
+    "loyalty.nev_facts",
     "loyalty.voices",
     "loyalty.motivators",
 )

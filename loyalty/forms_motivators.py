@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.forms import Styled
 from crm.models import MotivatorEvidence
-from loyalty.motivators import MOTIVATORS
+from loyalty.motivator_list import MOTIVATORS
 
 ELEVEN = [(str(n), str(n)) for n in range(11)]
 ORIGINS = [

@@ -11,14 +11,14 @@ from django.views.decorators.http import require_GET
 
 from crm import emotions
 from crm.access import requires
-from crm.display import number, percent, signed
+from crm.display import number
 from loyalty import charts, figures, insights, nev, voices
 from loyalty.charts import Interval, Line
 from loyalty.feeling_filters import group_value, period_name, place_name
 from loyalty.figures import Shown
 from loyalty.insights import Cell, Column, Picture, Table, listed
 from loyalty.nev import Group, Series
-from loyalty.voices import Voices
+from loyalty.views.voice_tiles import expectation, state_word, tiles
 
 UNITS = ("month", "quarter")
 
@@ -39,7 +39,7 @@ def page(request: HttpRequest) -> HttpResponse:
         at = request.GET.get("at", "")
         at = at if at in {one.touchpoint for one in places} else ""
         pictures = [touchpoints(series, places, shown), over_time(series, unit, at, shown)]
-        pictures += [heat(series, unit, shown)] if places else []
+        pictures += heat(series, unit, shown)
         pictures += team(series, shown)
     said = voices.voices(asked.value) if asked.value else None
     context = {
@@ -69,89 +69,6 @@ def _kind(asked: str, told: dict[str, Series]) -> str:
 def _people(told: dict[str, Series], code: str) -> int:
     everybody = told[code].everybody if told else None
     return everybody.customers if everybody else 0
-
-
-# The shop in one line
-
-
-def tiles(told: dict[str, Series], kind: str, said: Voices) -> list[tuple[str, str | None, str]]:
-    """(name, value, n and interval) of the shop: unknown stays unknown."""
-    everybody = told[kind].everybody if told else None
-    found = [
-        (_("Net Emotional Value, %(form)s") % {"form": nev.KINDS[kind]}, *group_words(everybody)),
-        (
-            _("Willing to recommend (NPS)"),
-            signed(said.nps.value),
-            _("± %(half)s, %(n)s customers") % {"half": number(said.nps.half), "n": number(said.nps.n)}
-            if said.nps.n
-            else _("nobody has answered"),
-        ),
-        (_("Satisfied 9 or 10 (CSAT)"), percent(said.top.value), _csat(said)),
-        (_("Went although satisfied 8 or more"), percent(said.gone.value), _share(said.gone)),
-    ]
-    if said.ces.n:
-        found.append((_("Effort, 1 to 7 (CES)"), number(said.ces.value, 1), _mean(said.ces)))
-    return found
-
-
-def group_words(group: Group | None) -> tuple[str | None, str]:
-    """The value and what stands below it."""
-    if group is None or not group.customers:
-        return None, _("nobody has answered")
-    people = ngettext("%(n)s customer", "%(n)s customers", group.customers) % {"n": number(group.customers)}
-    given = ngettext("%(n)s answer", "%(n)s answers", group.responses) % {"n": number(group.responses)}
-    if group.value is None:
-        return None, _("too few answers: %(customers)s") % {"customers": people}
-    half = _("± %(half)s") % {"half": number(group.half, 1)} if group.half is not None else _("no interval")
-    return signed(group.value, 1), f"{half}, {people}, {given}, {state_word(group)}"
-
-
-def state_word(group: Group) -> str:
-    return {"too_few": _("too few answers"), "provisional": _("provisional"), "firm": _("firm")}[group.state]
-
-
-def _csat(said: Voices) -> str:
-    if said.top.interval is None:
-        return _("nobody has answered")
-    low, high = said.top.interval
-    named = {
-        "low": percent(low),
-        "high": percent(high),
-        "mean": number(said.csat.value, 1),
-        "n": number(said.top.whole),
-    }
-    return _("%(low)s to %(high)s; mean %(mean)s of 10, %(n)s customers") % named
-
-
-def _share(share: Any) -> str:
-    if share.interval is None:
-        return _("nobody has answered")
-    named = {"low": percent(share.interval[0]), "high": percent(share.interval[1]), "n": number(share.whole)}
-    return _("%(low)s to %(high)s, %(n)s customers") % named
-
-
-def _mean(mean: Any) -> str:
-    half = _("± %(half)s") % {"half": number(mean.half, 1)} if mean.half is not None else _("no interval")
-    people = ngettext("%(n)s customer", "%(n)s customers", mean.n) % {"n": number(mean.n)}
-    return f"{half}, {people}"
-
-
-def expectation(said: Voices) -> str:
-    """Beside satisfaction always stands what was expected; as expected is neutral."""
-    if not said.expected:
-        return _("Whether expectations were missed, met or exceeded is unknown: nobody was asked.")
-    shares = {
-        name: percent(value / said.expected)
-        for name, value in (("missed", said.missed), ("met", said.met), ("exceeded", said.exceeded))
-    }
-    shares |= {"n": number(said.expected)}
-    return (
-        _(
-            "Expectation missed %(missed)s, met %(met)s (neutral), exceeded %(exceeded)s, of %(n)s customers who were"
-            " asked."
-        )
-        % shares
-    )
 
 
 # By touchpoint
@@ -213,7 +130,7 @@ def _interval(name: str, group: Group) -> Interval:
         None if group.value is None else float(group.value),
         low,
         high,
-        n=number(group.customers) or "",
+        n=_("n = %(n)s") % {"n": number(group.customers)},
         provisional=group.state == "provisional",
         words=_("too few answers for a value"),
     )
@@ -287,10 +204,10 @@ def _time_title(groups: Sequence[Group], unit: str) -> str:
     }
 
 
-def heat(series: Series, unit: str, shown: Shown) -> Picture:
+def heat(series: Series, unit: str, shown: Shown) -> list[Picture]:
     """Touchpoint × period, tinted by value. Too few answers stay blank."""
     some = series.select(own=True, unit=unit, each=True)
-    periods = sorted({one.period for one in some if one.period})
+    periods = sorted({one.period for one in some if one.period and one.value is not None})
     end = 100 if series.kind == nev.TAGS else 10
     by_place: dict[str, dict[Any, Group]] = {}
     for one in some:
@@ -300,13 +217,19 @@ def heat(series: Series, unit: str, shown: Shown) -> Picture:
         cells = [_heat_cell(by_place[place].get(period), end) for period in periods]
         rows.append([place_name(place), *cells])
     columns = [Column(_("Touchpoint"), "text"), *(Column(_column(unit, period), "signed", 1) for period in periods)]
-    return Picture(
-        title=_("Every touchpoint over time"),
-        what=_("The darker, the better. A value needs five customers; each opens its people."),
-        table=Table("nev-heat", _("Net Emotional Value by touchpoint and period"), columns, rows),
-        note=_("Intervals stand in the tables above, for one touchpoint at a time."),
-        shown=shown,
-    )
+    if not periods:
+        return []
+    return [
+        Picture(
+            title=_("Every touchpoint over time"),
+            what=_(
+                "The darker, the better. Periods in which some touchpoint has a value, which needs five customers; each opens its people."
+            ),
+            table=Table("nev-heat", _("Net Emotional Value by touchpoint and period"), columns, rows),
+            note=_("Intervals stand in the tables above, for one touchpoint at a time."),
+            shown=shown,
+        )
+    ]
 
 
 def _column(unit: str, period: Any) -> str:

@@ -68,7 +68,7 @@ def score_note(score: Share) -> str:
 
 def title(told: Overall) -> str:
     """What the figures support: the largest gap, or what matters to most."""
-    widest = max(told.rows, key=lambda row: row.gaps, default=None)
+    widest = max(told.rows, key=lambda row: (row.gaps, -(row.fulfilment or 0)), default=None)
     if widest is None:
         return _("Nobody has said yet what moves them")
     if widest.gaps:
@@ -100,7 +100,7 @@ def chart(told: Overall) -> charts.Chart | None:
             row.motivator.label,
             Share(row.connecting, row.asked).value,
             *(Share(row.connecting, row.asked).interval or (None, None)),
-            n=number(row.asked) or "",
+            n=_("n = %(n)s") % {"n": number(row.asked)},
             provisional=row.asked < 30,
             words=_("not asked yet"),
         )

@@ -71,7 +71,7 @@ def test_who_may_not_be_mailed_is_congratulated_in_person_and_then_done():
     user = UserFactory()
     silent = born_today(family_name="Silent")
     allowed = born_today(family_name="Allowed")
-    EmailFactory(customer=allowed, is_primary=True)
+    mail = EmailFactory(customer=allowed, is_primary=True)
     ConsentState.objects.create(
         customer=allowed,
         purpose_id="birthday",
@@ -79,6 +79,7 @@ def test_who_may_not_be_mailed_is_congratulated_in_person_and_then_done():
         state="given",
         since=timezone.now(),
         evidence=evidence(allowed),
+        address=mail.normal,
     )
     for fields in ({"deceased_at": timezone.now()}, {"restricted_at": timezone.now()}, {"is_test": True}):
         born_today(family_name="Never", **fields)

@@ -8,8 +8,9 @@ import pytest
 from django.urls import reverse
 
 from crm.models import Answer, MotivatorEvidence
-from loyalty import figures, motivators, nev, scoring
+from loyalty import figures, nev_facts, scoring
 from loyalty.models import StoredFigure
+from loyalty.motivator_list import MOTIVATORS
 from tests.crm.conftest import as_staff, count_queries  # noqa: F401 - fixtures
 from tests.crm.test_pages import text_of
 from tests.factories import CustomerFactory, InteractionFactory
@@ -18,7 +19,7 @@ from tests.loyalty.test_motivators import says
 from tests.loyalty.test_nev import felt
 
 pytestmark = pytest.mark.django_db
-FEELINGS, MOTIVATORS = "insights_feelings", "insights_motivators"
+FEELINGS, MOVED = "insights_feelings", "insights_motivators"
 
 
 def crowd(number=6, place="advice", positive=8, months=1):
@@ -58,7 +59,7 @@ def test_the_page_asks_as_often_for_many_answers_as_for_one(as_staff, count_quer
     few, many, browser = buyer(10), buyer(20), as_staff()
     felt(few, 8, 2), says(few, "secure", 9, 3)
     for at in range(12):
-        felt(many, 8, 2, 10 + at), says(many, motivators.MOTIVATORS[at % 10].code, 9, 3)
+        felt(many, 8, 2, 10 + at), says(many, MOTIVATORS[at % 10].code, 9, 3)
         InteractionFactory(customer=many).emotions.create(slot=1, emotion="happy", origin="customer_self")
     InteractionFactory(customer=few).emotions.create(slot=1, emotion="happy", origin="customer_self")
     scoring.score_all()
@@ -91,7 +92,7 @@ def test_a_gap_names_what_helps_and_a_guess_asks(as_staff):  # noqa: F811
 # All customers
 
 
-@pytest.mark.parametrize("name", [FEELINGS, MOTIVATORS])
+@pytest.mark.parametrize("name", [FEELINGS, MOVED])
 def test_a_shop_without_answers_says_what_to_do(as_staff, name):  # noqa: F811
     page = text_of(as_staff().get(reverse(name)))
     assert "Nobody has said yet" in page and "None" not in page and "nan" not in page
@@ -109,12 +110,18 @@ def test_one_customer_and_one_answer_are_worded_right(as_staff):  # noqa: F811
     assert "too few answers: 1 customer" in text_of(as_staff().get(reverse(FEELINGS)))
 
 
-@pytest.mark.parametrize("query", ["", "?form=short", "?form=tags&by=quarter", "?by=quarter&at=advice", "?form=x&by=y&at=z"])
+@pytest.mark.parametrize(
+    "query", ["", "?form=short", "?form=tags&by=quarter", "?by=quarter&at=advice", "?form=x&by=y&at=z"]
+)
 def test_every_number_opens_as_many_people_as_it_says(as_staff, query):  # noqa: F811
     crowd(7, "advice", 8, months=3), crowd(6, "delivery", 3, months=2)
     customer = CustomerFactory()
     felt(customer, 6, 2)
-    for contact in (InteractionFactory(), InteractionFactory(touchpoint="service"), InteractionFactory(customer=customer)):
+    for contact in (
+        InteractionFactory(),
+        InteractionFactory(touchpoint="service"),
+        InteractionFactory(customer=customer),
+    ):
         contact.emotions.create(slot=1, emotion="happy", origin="customer_self")
     answers(CustomerFactory(), csat=9, nps=10, disconfirmation=1)
     browser = as_staff()
@@ -130,7 +137,7 @@ def test_motivators_open_their_people(as_staff):  # noqa: F811
     for at in range(3):
         says(CustomerFactory(), "secure", 9, 2 + 6 * (at > 0))
     browser = as_staff()
-    page = browser.get(reverse(MOTIVATORS))
+    page = browser.get(reverse(MOVED))
     assert "The widest gap: “Feel secure”" in text_of(page) and "2 of 3 customers with valid answers" in text_of(page)
     for url, n in (("?moved_by=secure", 3), ("?motivator_gap=secure", 1), ("?connected=yes", 2), ("?connected=no", 1)):
         assert len(browser.get(f"/customers/{url}").context["page"].rows) == n
@@ -159,7 +166,7 @@ def test_a_large_shop_reads_what_was_stored(as_staff, monkeypatch, count_queries
     scoring.score_all()
     figures.refresh_all()
     monkeypatch.setattr(figures, "SMALL", -1)
-    monkeypatch.setattr(nev, "GROUPS", "SELECT nothing that exists")
+    monkeypatch.setattr(nev_facts, "GROUPS", "SELECT nothing that exists")
     browser = as_staff()
     assert "6 customers" in text_of(browser.get(reverse(FEELINGS)))
     assert count_queries(lambda: browser.get(reverse(FEELINGS))) < 20

@@ -3,15 +3,23 @@
 from datetime import date
 
 import pytest
+from django.utils import translation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm.models import ChangedCustomer, MotivatorEvidence
 from loyalty import motivators, scoring
+from loyalty.motivator_list import MOTIVATORS
 from tests.factories import NOW, CustomerFactory, UserFactory
 from tests.loyalty.shop import ago
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def in_english():
+    with translation.override("en"):
+        yield
 
 
 def says(customer, motivator, importance, fulfilment=None, days_ago=10, origin="self_report"):
@@ -25,7 +33,7 @@ def score():
 
 
 def test_there_are_the_ten_of_the_study():
-    assert len(motivators.MOTIVATORS) == len(motivators.BY_CODE) == 10
+    assert len(MOTIVATORS) == len(motivators.BY_CODE) == 10
     assert all(len(code) <= 20 for code in motivators.BY_CODE)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm import display, emotions
-from loyalty import nev, students_t
+from loyalty import nev, nev_facts, students_t
 from loyalty.nev import Group
 from loyalty.overview import Share
 from tests.factories import CustomerFactory, InteractionFactory
@@ -154,7 +154,7 @@ def stored(kind="short") -> nev.Series:
 
     from django.core.serializers.json import DjangoJSONEncoder
 
-    return nev.series(json.loads(json.dumps(nev.figures(), cls=DjangoJSONEncoder)), kind)
+    return nev.series(json.loads(json.dumps(nev_facts.figures(), cls=DjangoJSONEncoder)), kind)
 
 
 @pytest.mark.django_db

@@ -4,6 +4,7 @@ import json
 from decimal import Decimal
 
 import pytest
+from django.utils import translation
 
 from crm.models import Customer
 from loyalty import nev_customer, phase, scoring, voices
@@ -13,6 +14,12 @@ from tests.loyalty.shop import ago, answers, buyer
 from tests.loyalty.test_nev import felt
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def in_english():
+    with translation.override("en"):
+        yield
 
 
 def told() -> voices.Voices:
@@ -92,13 +99,10 @@ def test_few_answers_are_pulled_towards_the_shop():
     ],
 )
 def test_the_value_explains_itself(n, sentence):
-    from django.utils import translation
-
     customer = CustomerFactory()
     for number in range(n):
         felt(customer, 9, 1, 10 + number)
-    with translation.override("en"):
-        assert of(customer).reasons == [sentence]
+    assert of(customer).reasons == [sentence]
 
 
 def test_the_full_form_goes_before_the_short_one_and_neither_is_mixed():

@@ -1,0 +1,91 @@
+"""The shop in one line: what customers feel and say, each with its interval, unknown where nobody answered."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from crm.display import number, percent, signed
+from loyalty import nev
+from loyalty.nev import Group, Series
+from loyalty.voices import Voices
+
+
+def tiles(told: dict[str, Series], kind: str, said: Voices) -> list[tuple[str, str | None, str]]:
+    """(name, value, n and interval) of the shop: unknown stays unknown."""
+    everybody = told[kind].everybody if told else None
+    found = [
+        (_("Net Emotional Value, %(form)s") % {"form": nev.KINDS[kind]}, *group_words(everybody)),
+        (
+            _("Willing to recommend (NPS)"),
+            signed(said.nps.value),
+            _("± %(half)s, %(n)s customers") % {"half": number(said.nps.half), "n": number(said.nps.n)}
+            if said.nps.n
+            else _("nobody has answered"),
+        ),
+        (_("Satisfied 9 or 10 (CSAT)"), percent(said.top.value), _csat(said)),
+        (_("Went although satisfied 8 or more"), percent(said.gone.value), _share(said.gone)),
+    ]
+    if said.ces.n:
+        found.append((_("Effort, 1 to 7 (CES)"), number(said.ces.value, 1), _mean(said.ces)))
+    return found
+
+
+def group_words(group: Group | None) -> tuple[str | None, str]:
+    """The value and what stands below it."""
+    if group is None or not group.customers:
+        return None, _("nobody has answered")
+    people = ngettext("%(n)s customer", "%(n)s customers", group.customers) % {"n": number(group.customers)}
+    given = ngettext("%(n)s answer", "%(n)s answers", group.responses) % {"n": number(group.responses)}
+    if group.value is None:
+        return None, _("too few answers: %(customers)s") % {"customers": people}
+    half = _("± %(half)s") % {"half": number(group.half, 1)} if group.half is not None else _("no interval")
+    return signed(group.value, 1), f"{half}, {people}, {given}, {state_word(group)}"
+
+
+def state_word(group: Group) -> str:
+    return {"too_few": _("too few answers"), "provisional": _("provisional"), "firm": _("firm")}[group.state]
+
+
+def _csat(said: Voices) -> str:
+    if said.top.interval is None:
+        return _("nobody has answered")
+    low, high = said.top.interval
+    named = {
+        "low": percent(low),
+        "high": percent(high),
+        "mean": number(said.csat.value, 1),
+        "n": number(said.top.whole),
+    }
+    return _("%(low)s to %(high)s; mean %(mean)s of 10, %(n)s customers") % named
+
+
+def _share(share: Any) -> str:
+    if share.interval is None:
+        return _("nobody has answered")
+    named = {"low": percent(share.interval[0]), "high": percent(share.interval[1]), "n": number(share.whole)}
+    return _("%(low)s to %(high)s, %(n)s customers") % named
+
+
+def _mean(mean: Any) -> str:
+    half = _("± %(half)s") % {"half": number(mean.half, 1)} if mean.half is not None else _("no interval")
+    people = ngettext("%(n)s customer", "%(n)s customers", mean.n) % {"n": number(mean.n)}
+    return f"{half}, {people}"
+
+
+def expectation(said: Voices) -> str:
+    """Beside satisfaction always stands what was expected; as expected is neutral."""
+    if not said.expected:
+        return _("Whether expectations were missed, met or exceeded is unknown: nobody was asked.")
+    shares = {
+        name: percent(value / said.expected)
+        for name, value in (("missed", said.missed), ("met", said.met), ("exceeded", said.exceeded))
+    }
+    shares |= {"n": number(said.expected)}
+    return (
+        _(
+            "Expectation missed %(missed)s, met %(met)s (neutral), exceeded %(exceeded)s, of %(n)s customers who were"
+            " asked."
+        )
+        % shares
+    )
