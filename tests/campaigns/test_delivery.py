@@ -221,7 +221,7 @@ class TestGate:
         launched()
         ContactPoint.objects.update(value="neu@example.test", normal="neu@example.test")
         deliver()
-        assert smtp_sink.messages == [] and Delivery.objects.get().reason == "address_changed"
+        assert smtp_sink.messages == [] and Delivery.objects.get().reason == "other_address"
 
     @pytest.mark.parametrize(
         ("broken", "finding"),
