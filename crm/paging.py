@@ -4,7 +4,7 @@ when rows are added meanwhile."""
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,11 +24,19 @@ class Page:
     next: str = ""
 
 
-def page_of(rows: QuerySet[Any], field: str, cursor: str = "", size: int = PAGE, gather: bool = False) -> Page:
+def page_of(
+    rows: QuerySet[Any],
+    field: str,
+    cursor: str = "",
+    size: int = PAGE,
+    gather: bool = False,
+    dress: Callable[[QuerySet[Any]], QuerySet[Any]] | None = None,
+) -> Page:
     """The page of `rows`, ordered by (field, id), that a cursor points to; the first one for a broken cursor.
 
     gather: find all the rows and sort them, instead of walking the index of `field` until the page is full. That is
     quicker where the rows wanted are few, or stand close together far down the order (measured: 34 against 290 ms).
+    dress: adds to the page's own rows what is shown with them, so that it is not looked up for rows of other pages.
     """
     place = _read(cursor)
     back = place is not None and place[0] == "b"
@@ -39,7 +47,8 @@ def page_of(rows: QuerySet[Any], field: str, cursor: str = "", size: int = PAGE,
     ordered = rows.order_by(key.desc(), "-pk") if back else rows.order_by(key.asc(), "pk")
     # Which rows, before all that belongs to them: what is joined to the rows is fetched for one page only.
     keys = list(ordered.values_list("pk", flat=True)[: size + 1])
-    more, by_key = len(keys) > size, rows.in_bulk(keys[:size])
+    more, wanted = len(keys) > size, rows.model._default_manager.filter(pk__in=keys[:size])
+    by_key = {row.pk: row for row in (dress(wanted) if dress else rows.filter(pk__in=keys[:size]))}
     kept = [by_key[key] for key in keys[:size] if key in by_key]
     if back:
         kept.reverse()

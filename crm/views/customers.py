@@ -45,7 +45,7 @@ def list_context(request: HttpRequest) -> dict[str, Any]:
     found = filters.qs
     total, more = counted(found)
     gather = search.by_words(text) or not more
-    page = page_of(shown(found), "sort_key", request.GET.get("at", ""), gather=gather)
+    page = page_of(found, "sort_key", request.GET.get("at", ""), gather=gather, dress=shown)
     for customer in page.rows:
         customer.email = email_of(customer, sees_contacts)
     chosen = [name for name in filters.form.fields if request.GET.get(name)]
