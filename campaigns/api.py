@@ -35,12 +35,15 @@ class UnknownDelivery(serializers.Serializer[Any]):
     message_id = serializers.CharField()
 
 
-class RunAnswer(serializers.Serializer[Any]):
+class RunHead(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     campaign = serializers.IntegerField()
     name = serializers.CharField()
     status = serializers.CharField()
     expected_recipients = serializers.IntegerField(allow_null=True)
+
+
+class RunAnswer(RunHead):
     counts = serializers.DictField(child=serializers.IntegerField(), help_text="Deliveries by state.")
     reasons = serializers.DictField(child=serializers.IntegerField(), help_text="Refused deliveries by reason.")
     unknown = UnknownDelivery(many=True)
@@ -53,7 +56,7 @@ class RunList(APIView):
 
     @extend_schema(
         operation_id="runs_list",
-        responses=inline_serializer("Runs", {"runs": RunAnswer(many=True)}),
+        responses=inline_serializer("Runs", {"runs": RunHead(many=True)}),
     )
     def get(self, request: Request) -> Response:
         runs = Run.objects.select_related("campaign").order_by("-pk")[:100]

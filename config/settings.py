@@ -287,9 +287,14 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["crm.api.keys.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["crm.api.json.JsonRenderer"],
     "DEFAULT_PARSER_CLASSES": ["crm.api.json.JsonParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "crm.api.errors.ErrorsSchema",
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
     "UNAUTHENTICATED_USER": None,
+}
+_documented = ["400", "401", "403", "404", "405", "406", "415", "500"]
+DRF_STANDARDIZED_ERRORS = {
+    "ALLOWED_ERROR_STATUS_CODES": _documented,
+    "ERROR_SCHEMAS": {code: "crm.api.errors.ErrorsShape" for code in (*_documented, "409", "413", "422", "429")},
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Stammkunde",

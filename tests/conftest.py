@@ -137,6 +137,27 @@ def _nothing_left_of_the_test_before() -> None:
     cache.clear()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _api_answers_as_documented() -> Iterator[None]:
+    """Whatever a test asks of the API, the answer must be one that the OpenAPI document tells of."""
+    from django.test import Client
+
+    from tests.api_document import ROOTS, contradictions
+
+    ask = Client.request
+
+    def asked(client: Client, **request: Any) -> Any:
+        response = ask(client, **request)
+        if request["PATH_INFO"].startswith(ROOTS):
+            found = contradictions(request["REQUEST_METHOD"], request["PATH_INFO"], response)
+            assert not found, "\n".join(found)
+        return response
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Client, "request", asked)
+        yield
+
+
 @pytest.fixture
 def app_cursor(db: None) -> Iterator[psycopg2.extensions.cursor]:
     """A cursor on the test database with the rights of web, sender and worker, in a transaction of its own.

@@ -52,6 +52,7 @@ class CouponView(APIView):
     """What the doors share: who calls, one answer for every no, once for each key."""
 
     access = "scope:coupons:redeem"
+    refusals = ("409", "422", "429")
     made: int = status.HTTP_200_OK
 
     def actor(self, place: str = "") -> Actor:

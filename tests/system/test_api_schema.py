@@ -1,4 +1,8 @@
-"""The OpenAPI document names every URL of the API, and no call made up from it breaks the server."""
+"""The OpenAPI document names every URL of the API, no call made up from it breaks the server, and it tells no lies.
+
+That answers are as documented is checked wherever a test calls the API (`_api_answers_as_documented` in tests/conftest.py);
+here only that this check would notice.
+"""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -8,12 +12,14 @@ import schemathesis
 from django.core import signals
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
+from django.http import JsonResponse
 from django.urls import get_resolver
 from django.utils.timezone import now
 from hypothesis import HealthCheck, settings
 
 from crm import access
 from crm.models import ApiKey
+from tests.api_document import contradictions
 from tests.factories import SourceFactory
 
 
@@ -33,6 +39,11 @@ def plain_key(db: None) -> str:
     return plain
 
 
+CHECKS = [
+    schemathesis.checks.not_a_server_error,
+    schemathesis.checks.status_code_conformance,
+    schemathesis.checks.response_schema_conformance,
+]
 schema = schemathesis.pytest.from_fixture("api_schema")
 
 
@@ -41,7 +52,7 @@ schema = schemathesis.pytest.from_fixture("api_schema")
 def test_no_documented_call_breaks_the_server(case: schemathesis.Case, plain_key: str) -> None:
     response = case.call(headers={"Authorization": f"Bearer {plain_key}"})
     assert response.status_code < 500, response.text
-    case.validate_response(response, checks=[schemathesis.checks.not_a_server_error])
+    case.validate_response(response, checks=CHECKS)
 
 
 def test_every_api_url_is_in_the_document(client, db: None) -> None:
@@ -53,3 +64,23 @@ def test_every_api_url_is_in_the_document(client, db: None) -> None:
     }
     served.add("/webhooks/receipts/")  # signed instead of keyed
     assert served == {path.replace("{id}", "{pk}") for path in documented}
+
+
+GOOD = {"customer": "C-1", "consents": []}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "noticed"),
+    [
+        (200, GOOD, ""),
+        (200, {"customer": "C-1"}, "'consents' is a required property"),
+        (200, GOOD | {"more": 1}, "'more' was unexpected"),
+        (200, GOOD | {"customer": None}, "None is not of type 'string'"),
+        (404, {"type": "client_error", "errors": [{"code": "not_found", "detail": "No.", "attr": None}]}, ""),
+        (404, {"detail": "No."}, "'errors' is a required property"),
+        (418, GOOD, "status 418"),
+    ],
+)
+def test_an_answer_that_is_not_as_documented_is_noticed(status: int, body: dict, noticed: str) -> None:
+    found = contradictions("GET", "/api/v1/customers/C-1/consents", JsonResponse(body, status=status))
+    assert noticed in "\n".join(found) if noticed else found == []
