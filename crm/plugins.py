@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from crm.privacy.registry import Table
     from crm.privacy.retention import Rule
     from crm.privacy.sections import Section
+    from crm.privacy.vocabulary import Vocabulary
     from crm.worklist import Entry
 
 
@@ -183,6 +184,10 @@ class Plugin:
         customer_ids: the customer and every record that was merged into it.
         """
         return ()
+
+    def code_words(self) -> "Vocabulary":
+        """Words for codes in crm's tables that only the app can name, for the export (`crm.privacy.vocabulary`)."""
+        return {}
 
     def letters(self, customer_ids: Sequence[int]) -> "Iterable[tuple[datetime, dict[str, Any]]]":
         """Business letters about a sale that the app sent or got (`crm.privacy.letters`): when, and what they say.

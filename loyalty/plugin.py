@@ -14,11 +14,13 @@ from crm.models import Customer, User
 from crm.plugins import BarrierSignal, Column, ListAction, NavEntry, Panel, Plugin, TimelineEntry
 from crm.privacy.registry import Table
 from crm.privacy.sections import Section
+from crm.privacy.vocabulary import Vocabulary
 from loyalty import customer_list, feeling_panels, history, panels, personal, rules
 from loyalty.barriers import RECORDABLE
 from loyalty.coupons import guarding, pages, proving
 from loyalty.coupons import personal as coupon_data
 from loyalty.models import Transition
+from loyalty.motivators import MOTIVATORS
 
 
 class LoyaltyPlugin(Plugin):
@@ -57,6 +59,9 @@ class LoyaltyPlugin(Plugin):
             BarrierSignal(code, signal.label, signal.unit or "flag", signal.help)  # type: ignore[arg-type]
             for code, signal in RECORDABLE.items()
         ]
+
+    def code_words(self) -> Vocabulary:
+        return {"crm.MotivatorEvidence.motivator": {one.code: one.label for one in MOTIVATORS}}
 
     def labels(self) -> Mapping[str, Mapping[str, str]]:
         return rules.own_labels()

@@ -5,7 +5,7 @@ Follows the registry, so what is classified is also handed out. The number of qu
 
 import csv
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from io import BytesIO, StringIO
@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 from django.conf import settings
 from django.core.exceptions import FieldDoesNotExist
+from django.utils.functional import Promise
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
@@ -22,6 +23,7 @@ from crm.models import ContactPoint, Customer, Source, Suppression
 from crm.privacy import persons, registry
 from crm.privacy.registry import Table
 from crm.privacy.sections import Section
+from crm.privacy.vocabulary import Vocabulary, vocabulary
 
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
 BOM = b"\xef\xbb\xbf"
@@ -30,19 +32,20 @@ BOM = b"\xef\xbb\xbf"
 def collect(customer: Customer) -> list[Section]:
     """All sections about a person, those without rows left out."""
     person = persons.person_of(customer)
-    found = [section_of(table, person) for table in registry.of_customers()]
+    words = vocabulary()
+    found = [section_of(table, person, words) for table in registry.of_customers()]
     found += [suppressions(person), refused(person), recipients()]
     found += plugins.collect(lambda plugin: plugin.export(customer, person.ids))
     return [section for section in found if section.machine]
 
 
-def section_of(table: Table, person: persons.Person) -> Section:
+def section_of(table: Table, person: persons.Person, words: Vocabulary) -> Section:
     withheld = table.withheld.split()
     names = [one.attname for one in table.model_class._meta.concrete_fields if one.name not in withheld]
     more = [lookup for lookup, _label in table.shown if lookup not in (*names, "pk")]
     records = list(table.rows(person.ids, person.keys).values(*names, *more))
     columns = [str(label) for _lookup, label in table.shown]
-    labels = {lookup: choices_of(table, lookup) for lookup, _label in table.shown}
+    labels = {lookup: words.get(f"{table.model}.{lookup}") or choices_of(table, lookup) for lookup, _label in table.shown}
     key = table.model_class._meta.pk.attname
     rows = [
         [worded(row[key if lookup == "pk" else lookup], labels[lookup]) for lookup, _label in table.shown]
@@ -58,7 +61,7 @@ def choices_of(table: Table, lookup: str) -> dict[Any, str]:
         return {}
 
 
-def worded(value: Any, labels: dict[Any, str]) -> str:
+def worded(value: Any, labels: Mapping[Any, str | Promise]) -> str:
     """A stored value as a person reads it; "" for what is not known."""
     if value is None or value == "":
         return ""
@@ -75,7 +78,7 @@ def worded(value: Any, labels: dict[Any, str]) -> str:
     if isinstance(value, dict):
         return "; ".join(f"{name}: {worded(item, {})}" for name, item in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(worded(item, {}) for item in value)
+        return ", ".join(worded(item, labels) for item in value)
     return str(value)
 
 

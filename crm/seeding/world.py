@@ -6,8 +6,8 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from crm.models import Category, Product, Purpose, Shop, Source, User, Wording
-from crm.seeding import catalogue, words, writing
+from crm.models import Category, Product, Shop, Source, User
+from crm.seeding import catalogue, legal, words, writing
 from crm.seeding.clock import Clock
 
 NAME = "Rösterei Amsel"
@@ -18,18 +18,6 @@ IMPRINT = (
 TILL, WEB, FILE = "Kasse", "Webshop", "Kundenkartei 2023"
 WITH_IDS = ("crm_customer", "crm_purchase", "crm_return", "crm_consentevent", "crm_interaction", "crm_complaint",
             "crm_task")  # fmt: skip
-WORDING = (
-    "Ich bin einverstanden, dass mir die Rösterei Amsel {about} per E-Mail schickt. Das kann ich jederzeit beenden."
-)
-ABOUT = {
-    "newsletter": "Neues über ihre Kaffees, Kurse und Angebote",
-    "birthday": "einen Gruß zum Geburtstag",
-    "survey": "Fragen nach meiner Zufriedenheit",
-    "win_back": "ein Angebot, wenn ich länger nicht da war,",
-    "referral": "ihr Empfehlungsprogramm",
-    "tracking": "Mails, deren Öffnungen und Klicks gezählt werden,",
-    "profiling": "Vorschläge, die zu meinen Einkäufen passen,",
-}
 
 
 @dataclass
@@ -71,7 +59,7 @@ def build(until: date) -> World:
         categories=categories,
         products=_products(sources[WEB], categories),
         groups=[categories[item.category] for item in catalogue.ARTICLES],
-        wordings=_wordings(),
+        wordings=legal.wordings(),
         next_id={table: writing.ids(table) for table in WITH_IDS},
     )
 
@@ -85,6 +73,7 @@ def open_shop() -> Shop:
         shop.sender_email = shop.reply_to = "hallo@amsel.example.com"
         shop.imprint = IMPRINT
         shop.save()
+        legal.publish(shop)
     return shop
 
 
@@ -112,12 +101,3 @@ def _products(source_id: int, categories: dict[str, int]) -> list[int]:
     Product.objects.bulk_create(made, ignore_conflicts=True)
     known = dict(Product.objects.filter(source_id=source_id).values_list("external_id", "pk"))
     return [known[item.number] for item in catalogue.ARTICLES]
-
-
-def _wordings() -> dict[str, int]:
-    found = {}
-    for purpose in Purpose.objects.filter(code__in=ABOUT):
-        text = WORDING.format(about=ABOUT[purpose.code])
-        wording = Wording.objects.get_or_create(purpose=purpose, version=1, language="de", defaults={"text": text})[0]
-        found[purpose.code] = wording.pk
-    return found

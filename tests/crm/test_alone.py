@@ -41,6 +41,7 @@ PLUGIN_TESTS = {
     "after_withdraw": "test_a_withdrawal_tells_the_plugins",
     "personal_data": "test_a_plugins_tables_are_classified_with_ours",
     "export": "test_what_a_plugin_knows_is_handed_out",
+    "code_words": "test_a_plugins_words_stand_for_its_codes",
     "letters": "test_an_erasure_seals_a_plugins_letters",
     "before_erase": "test_an_erasure_reaches_the_plugins",
     "erase": "test_an_erasure_reaches_the_plugins",
@@ -112,6 +113,9 @@ class TestPlugin(Plugin):
 
     def export(self, customer, customer_ids):
         return [Section("echoes", "Echoes", ["of"], [[one] for one in customer_ids])]
+
+    def code_words(self):
+        return {"crm.MotivatorEvidence.motivator": {"echo": "Hearing oneself"}}
 
     def letters(self, customer_ids):
         return [(NOW, {"kind": "echo", "subject": "Echo letter", "at": NOW.isoformat(), "text": "It echoed."})]
@@ -334,6 +338,14 @@ def test_what_a_plugin_knows_is_handed_out(plugin):
     customer = full_customer()
     echoes = [section for section in export.collect(customer) if section.code == "echoes"]
     assert [section.rows for section in echoes] == [[[customer.pk]]]
+
+
+def test_a_plugins_words_stand_for_its_codes(plugin, monkeypatch):
+    customer = full_customer()
+    customer.motivators.create(motivator="echo", importance=8, origin="staff_note", recorded_at=NOW)
+    monkeypatch.setattr(plugin, "personal_data", lambda: [])
+    [section] = [one for one in export.collect(customer) if one.code == "motivatorevidence"]
+    assert "Hearing oneself" in section.rows[0]
 
 
 def test_an_erasure_seals_a_plugins_letters(plugin, monkeypatch):
