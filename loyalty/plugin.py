@@ -20,7 +20,7 @@ from loyalty.barriers import RECORDABLE
 from loyalty.coupons import guarding, pages, proving
 from loyalty.coupons import personal as coupon_data
 from loyalty.models import Transition
-from loyalty.motivators import MOTIVATORS
+from loyalty.motivator_list import MOTIVATORS
 
 
 class LoyaltyPlugin(Plugin):
