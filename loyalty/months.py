@@ -7,7 +7,8 @@ falls later than a raw one. A month is judged anew when the rules or the purchas
 
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -27,6 +28,8 @@ from loyalty.status import status_sql
 
 KEPT = 36  # months that are judged when an installation begins; each further month joins them
 SPANS = (1, 3, 12)  # months over which movements are counted
+
+LOCK = 0x4C4F594D
 
 NOT_YET = "-"
 STAGE_MARKS = {stage.code: chr(ord("0") + level) for level, stage in enumerate(STAGES)}
@@ -62,7 +65,8 @@ SELECT a.customer_id, {marks_sql("a.stage", STAGE_MARKS)} AS stage,
   {marks_sql("a.status", STATUS_MARKS)} AS status,
   CASE WHEN a.orders = 0 THEN 'n' ELSE {marks_sql("a.bond_type", BOND_MARKS)} END AS bond
 FROM (SELECT *, {status_sql()} AS status FROM {{assessments}}) a JOIN crm_customer c ON c.id = a.customer_id
-WHERE a.orders > 0 OR coalesce(c.since, (c.created_at AT TIME ZONE %(zone)s)::date) <= %(day)s::date
+WHERE c.merged_into_id IS NULL AND c.erased_at IS NULL
+  AND (a.orders > 0 OR coalesce(c.since, (c.created_at AT TIME ZONE %(zone)s)::date) <= %(day)s::date)
 ORDER BY a.customer_id"""
 
 WRITE = """
@@ -135,8 +139,27 @@ def fill(
     """Judge the month ends that are due, oldest first, each in a transaction of its own, for about so many seconds.
 
     facts: also look for purchases that came late (reads all purchases once); again: judge all of them anew.
-    told: hears of each month and its seconds. May be ended at any time and goes on where it stopped.
+    told: hears of each month and its seconds. May be ended at any time and goes on where it stopped. Safe to call side by
+    side: a second one does nothing.
     """
+    with alone() as free:
+        return _fill(seconds, facts, again, told) if free else Progress(0, 0)
+
+
+@contextmanager
+def alone() -> Iterator[bool]:
+    """Whether no other process fills; holds others off until the end."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
+        free = cursor.fetchone()[0]
+        try:
+            yield free
+        finally:
+            if free and not connection.needs_rollback:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+
+
+def _fill(seconds: float, facts: bool, again: bool, told: Callable[[MonthEnd, float], Any]) -> Progress:
     if again:
         forget()
     due, started, judged = due_months(facts), time.monotonic(), 0
@@ -200,6 +223,7 @@ def judge(month: date, purchases: int | None = None) -> MonthEnd:
     place = (month.year - first.year) * 12 + month.month - first.month
     with scoring.judged_as_of(last_day(month)) as (outcome, run), connection.cursor() as cursor:
         named: dict[str, Any] = {"zone": run.zone, "day": run.day, "place": place, "at": place + 1}
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [scoring.LOCK])
         cursor.execute(MARKED.format(assessments=run.assessments), named)
         cursor.execute("ANALYZE marked")
         cursor.execute(WRITE, named)

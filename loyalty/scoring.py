@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.utils.timezone import now
 
-from crm import sql
+from crm import once, sql
 from crm.days import day_of, today
 from crm.models import Shop
 from loyalty import judging, knowledge, metrics, rules, status
@@ -112,6 +112,7 @@ class PinnedError(RuntimeError):
     """The installation has lived: its judgements must not be replaced by those of a past day."""
 
 
+@once.a_page
 def shown_day() -> date:
     """The day for which pages show status and overdue ratio: today, or the past day that was stored."""
     pinned = Calibration.objects.filter(pk=1).values_list("pinned_on", flat=True).first()
@@ -172,11 +173,10 @@ def score_past(day: date, store: bool = False) -> tuple[Outcome, list[tuple[str,
 def judged_as_of(day: date) -> Iterator[tuple[Outcome, Run]]:
     """Everybody judged as of the end of a past day, in two temporary tables that the run names and that go afterwards.
 
-    Needs a transaction. Holds off every other judgement, and with it erasures, meanwhile.
+    Needs a transaction. Other judgements and erasures go on meanwhile: whoever keeps something of it takes LOCK first.
     """
     run = replace(_run_of(day), metrics="past_metrics", assessments="past_assessment")
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         for table, like in ((run.metrics, METRICS), (run.assessments, ASSESSMENTS)):
             cursor.execute(f"CREATE TEMP TABLE {table} (LIKE {like} INCLUDING DEFAULTS INCLUDING INDEXES)")
         yield _judge_everybody(cursor, run, keep=False), run

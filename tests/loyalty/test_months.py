@@ -138,13 +138,28 @@ def test_a_shop_without_a_whole_month_has_no_history():
     assert months.fill(facts=True) == months.Progress(0, 0)
 
 
+def test_two_who_fill_do_it_once():
+    import psycopg2
+
+    bought(in_month(2))
+    other = psycopg2.connect(**{
+        key: value for key, value in connection.get_connection_params().items()
+        if key in ("dbname", "user", "password", "host", "port")
+    })  # fmt: skip
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [months.LOCK])
+    assert months.fill() == months.Progress(0, 0)
+    other.close()
+    assert months.fill().judged == 2
+
+
 def test_a_pinned_day_has_no_month_ends():
     bought(in_month(3))
     scoring.score_past(first_of(1), store=True)
     assert months.fill(facts=True) == months.Progress(0, 0)
 
 
-def test_more_months_do_not_shift_the_old_ones(time_machine=None):
+def test_more_months_do_not_shift_the_old_ones():
     import time_machine as machine
 
     customer = bought(in_month(2))
@@ -188,7 +203,7 @@ def linked(table):
 def test_every_number_opens_as_many_people_as_it_says(shop, support, address):
     opened = set()
     for table in tables_of(support, address):
-        for cell in linked(table)[-40:]:
+        for cell in linked(table)[-12:]:
             if cell.url in opened:
                 continue
             opened.add(cell.url)
@@ -202,10 +217,10 @@ def test_every_number_opens_as_many_people_as_it_says(shop, support, address):
 def test_every_movement_opens_those_who_moved(shop, support, span):
     opened = 0
     for table in tables_of(support, f"/insights/migration/?span={span}"):
-        for cell in linked(table)[:60]:
+        for cell in linked(table)[:20]:
             assert support.get(cell.url).context["total"] == cell.value, (cell.url, cell.value)
             opened += 1
-    assert opened > 40
+    assert opened > 20
 
 
 def test_rows_of_the_matrix_sum_to_who_stood_there(shop, support):
