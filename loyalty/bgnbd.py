@@ -54,16 +54,22 @@ class Model:
     def if_alive(self, t: float, x: int, T: float) -> float:
         """The numerator of E[Y(t)]: what would be expected of a customer known to be alive. t_x does not matter for it.
 
-        Written with 2F1 transformed by Euler, (1-z)^(r+x) 2F1(r+x, b+x; c; z) = (1-z)^(a-1) 2F1(a+b-1-r, a-1; c; z): its
-        parameters do not grow with x, so that thousands of purchases overflow nothing.
+        Of the published form and the one transformed by Euler, (1-z)^(r+x) 2F1(r+x, b+x; c; z) =
+        (1-z)^(a-1) 2F1(a+b-1-r, a-1; c; z), that one is worked out whose series stays small: the published one for large
+        a, the other for many purchases. So neither thousands of purchases nor customers who are all alike overflow.
         """
         if t <= 0:
             return 0.0
         at = self._off_the_poles(x)
         c = at.a + at.b + x - 1
         z = t / (at.alpha + T + t)
-        kept = exp((at.a - 1) * log((at.alpha + T) / (at.alpha + T + t)))
-        return max(0.0, c / (at.a - 1) * (1 - kept * hypergeometric(at.a + at.b - 1 - at.r, at.a - 1, c, z)))
+        k = at.r + x
+        if at.a - 1 > k:
+            power, series = k, hypergeometric(k, at.b + x, c, z)
+        else:
+            power, series = at.a - 1, hypergeometric(at.a + at.b - 1 - at.r, at.a - 1, c, z)
+        kept = exp(power * log((at.alpha + T) / (at.alpha + T + t)))
+        return max(0.0, c / (at.a - 1) * (1 - kept * series))
 
     def _off_the_poles(self, x: int) -> "Model":
         """The formula has a limit at a = 1 and at a + b + x = 1, but no value: step aside."""

@@ -114,7 +114,9 @@ def more_retention(found: Mapping[str, Any], points: int, discount: float, margi
         return Retention(own, points, margin=yearly)
     before = factor(own.value, discount)
     after = factor(min(1.0, own.value + points / 100), discount)
-    gains = sorted(gain(r, points, discount) for r in own.interval)
+    # The gain falls and rises again with r: its least value may lie inside the interval.
+    turn = min(max((1 + discount - points / 100) / 2, own.interval[0]), own.interval[1])
+    gains = sorted(gain(r, points, discount) for r in (*own.interval, turn))
     worth = worths = None
     if yearly.value is not None:
         worth = n * yearly.value * (after - before)
@@ -122,7 +124,7 @@ def more_retention(found: Mapping[str, Any], points: int, discount: float, margi
         ends = [n * each * lift for each in yearly.interval or (yearly.value,) * 2 for lift in lifts]
         worths = min(ends), max(ends)
     return Retention(
-        own, points, before, after, after / before - 1 if before else None, (gains[0], gains[1]), yearly, worth, worths
+        own, points, before, after, after / before - 1 if before else None, (gains[0], gains[-1]), yearly, worth, worths
     )
 
 

@@ -129,8 +129,8 @@ def within(cohorts: Sequence[tuple[str, int, int]], days: str, shown: Shown) -> 
     return Picture(
         title=within_title(shares, n),
         what=ngettext(
-            "WKR-H by the month of the first order: who ordered again within %(n)s day. With 95% interval.",
-            "WKR-H by the month of the first order: who ordered again within %(n)s days. With 95% interval.",
+            "WKR-H by the month of the first order: who ordered again within %(n)s day. With 95%% interval.",
+            "WKR-H by the month of the first order: who ordered again within %(n)s days. With 95%% interval.",
             n,
         )
         % {"n": number(n)},
@@ -347,7 +347,7 @@ def bounds_of(found: Mapping[str, Any], shown: Shown) -> Picture:
             elif name == "f":
                 bounds = f"{number(one['low'])} – {number(one['high'])}"
             else:
-                bounds = " – ".join(insights.written(Column("", "money"), one[end], currency) or "" for end in ("low", "high"))
+                bounds = " – ".join(insights.written(Column("", "money"), float(one[end]), currency) or "" for end in ("low", "high"))
             url = listed(rfm=rfm_value(**{name: (one["low"], one["high"])}))
             rows.append([
                 f"{words[name]} {one['code']}", bounds, one.get("ratio") if name == "r" else "", Cell(one["n"], url),

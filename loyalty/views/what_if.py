@@ -12,6 +12,7 @@ from crm.display import money, number, percent
 from crm.models import Shop
 from loyalty import badges, charts, figures, insights, rules
 from loyalty.charts import Interval
+from loyalty.estimates import Mean
 from loyalty.figures import Shown
 from loyalty.insights import Cell, Column, Picture, Table, listed
 from loyalty.what_if import Retention, Rise, more_retention, moves, rise
@@ -205,9 +206,9 @@ def stages(shown: Shown, in_force: rules.Rules) -> Picture:
     )
 
 
-def _stage_row(code: str, n: int, mean: Any, found: dict[str, Any]) -> list[Any]:
+def _stage_row(code: str, n: int, mean: Mean, found: dict[str, Any]) -> list[Any]:
     one = found["stages"].get(code)
-    low, high = mean.interval or (None, None)
+    low, high = _not_below_nothing(mean)
     return [
         str(badges.STAGE_NAMES[code]),
         Cell(n, listed(stage=code)),
@@ -221,8 +222,14 @@ def _step(one: Rise) -> Cell:
     return Cell(one.mean.value, low=low, high=high)
 
 
-def _dot(code: str, mean: Any) -> Interval:
+def _not_below_nothing(mean: Mean) -> tuple[float | None, float | None]:
+    """The interval of a mean of amounts, which with few people would reach below zero."""
     low, high = mean.interval or (None, None)
+    return (low if low is None or (mean.value or 0) < 0 else max(0.0, low)), high
+
+
+def _dot(code: str, mean: Mean) -> Interval:
+    low, high = _not_below_nothing(mean)
     return Interval(badges.STAGE_NAMES[code], mean.value, low, high, number(mean.n) or "", words=_("nobody"))
 
 

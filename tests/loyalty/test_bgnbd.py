@@ -135,6 +135,13 @@ def test_without_leaving_the_expectation_is_that_of_a_gamma_poisson():
     assert steady.purchases(10, 4, 20, 30) == pytest.approx((0.5 + 4) / (5 + 30) * 10, rel=1e-6)
 
 
+def test_customers_who_all_leave_with_the_same_chance_overflow_nothing():
+    # A fit drives a and b up together where customers do not differ: then only a / (a + b) counts.
+    huge, large = Model(0.5, 4.7, 25_894, 1_200_087), Model(0.5, 4.7, 25.894, 1_200.087)
+    for x, t_x, T in ((0, 0, 0.3), (0, 0, 300), (4, 20, 30), (60, 100, 110)):
+        assert huge.purchases(39, x, t_x, T) == pytest.approx(large.purchases(39, x, t_x, T), rel=0.05)
+
+
 def test_fifty_thousand_purchases_overflow_nothing():
     assert PUBLISHED.purchases(52, 50_000, 900, 900) > 2_000
     assert PUBLISHED.alive(50_000, 300, 900) == 0 or PUBLISHED.alive(50_000, 300, 900) < 1e-100

@@ -17,7 +17,7 @@ from tests.loyalty.crowd import crowd, shoppers
 pytestmark = pytest.mark.django_db
 
 
-def shop(customers=400, days=900, seed=1, spread=True, **how):
+def shop(customers=450, days=900, seed=1, spread=True, **how):
     """A shop whose customers do what the model says, with amounts of their own; judged as of NOW."""
     histories = shoppers(customers, days, seed, **how)
     dice = random.Random(seed)
@@ -69,7 +69,7 @@ def test_a_shop_that_behaves_as_the_model_says_is_shown():
     fit = refit()
     assert fit.shown and fit.value_shown, (fit.hidden, fit.value_hidden)
     assert 0.7 <= fit.ratio <= 1.3
-    assert LifetimeValue.objects.count() == 400
+    assert LifetimeValue.objects.count() == 450
     assert not LifetimeValue.objects.filter(value=None).exists()
 
 
@@ -78,7 +78,7 @@ def test_a_shop_that_suddenly_stops_selling_hides_the_model_and_what_it_said():
     assert refit().shown
     Customer.objects.all().delete()
     # The same customers, but nobody has bought for the last quarter of the time.
-    crowd([[ago + 300 for ago in days] for days in shoppers(400, 600)] + [[900, 1]])
+    crowd([[ago + 300 for ago in days] for days in shoppers(450, 600)] + [[900, 1]])
     scoring.score_all()
     fit = refit()
     assert codes(fit.hidden) == ["back_test"]
@@ -87,7 +87,7 @@ def test_a_shop_that_suddenly_stops_selling_hides_the_model_and_what_it_said():
 
 
 def test_amounts_that_go_with_the_number_of_orders_hide_the_value_but_not_the_orders():
-    histories = shoppers(400, 900)
+    histories = shoppers(450, 900)
     net = [[10.0 * len(days) for _ in days] for days in histories]
     crowd(histories, net)
     scoring.score_all()
@@ -95,7 +95,7 @@ def test_amounts_that_go_with_the_number_of_orders_hide_the_value_but_not_the_or
     assert fit.shown and not fit.value_shown
     assert codes(fit.value_hidden) == ["correlation"] and abs(fit.correlation) >= 0.3
     kept = LifetimeValue.objects.all()
-    assert kept.count() == 400 and not kept.exclude(value=None, order_value=None).exists()
+    assert kept.count() == 450 and not kept.exclude(value=None, order_value=None).exists()
 
 
 def test_without_a_difference_in_frequency_independence_cannot_be_checked():
@@ -190,7 +190,7 @@ def test_the_first_order_of_today_is_a_history_of_no_time():
 
 
 def test_a_purchase_before_1970_leaves_the_reason_readable():
-    shop(customers=350)
+    shop(customers=450)
     crowd([[22_000]])
     scoring.score_all()
     fit = refit()
