@@ -7,6 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 
+from crm import once
 from crm.models import Shop
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -35,6 +36,10 @@ class ShopDay:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path.startswith(("/" + settings.STATIC_URL.lstrip("/"), "/healthz", "/readyz")):
             return self.get_response(request)
+        with once.page(reads_only=request.method in ("GET", "HEAD")):
+            return self.answer(request)
+
+    def answer(self, request: HttpRequest) -> HttpResponse:
         request.shop = Shop.current()  # type: ignore[attr-defined]
         if request.user.is_authenticated:
             translation.activate(request.user.language)

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from crm import once
 from loyalty.barriers import BARRIERS, LOCK_IN, SIGNALS, WILLING
 from loyalty.models import RuleSet
 
@@ -127,6 +128,7 @@ class Rules:
 NAMES = frozenset(f.name for f in fields(Rules)) - {"version"}
 
 
+@once.a_page
 def current() -> Rules:
     """The rules in force. Raises RulesError if the stored version cannot be used."""
     newest = RuleSet.objects.order_by("-version").first()

@@ -9,6 +9,8 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
+from crm import once
+
 LANGUAGES = [("de", _("German")), ("en", _("English"))]
 
 
@@ -112,8 +114,13 @@ class Shop(models.Model):
     @classmethod
     def current(cls) -> "Shop":
         """The shop's settings; made with the defaults when a new installation asks first."""
-        shop = cls.objects.filter(pk=1).first()
-        if shop is None:
-            Shop.objects.bulk_create([Shop(pk=1)], ignore_conflicts=True)
-            shop = cls.objects.get(pk=1)
-        return shop
+        return _current_shop()
+
+
+@once.a_page
+def _current_shop() -> Shop:
+    shop = Shop.objects.filter(pk=1).first()
+    if shop is None:
+        Shop.objects.bulk_create([Shop(pk=1)], ignore_conflicts=True)
+        shop = Shop.objects.get(pk=1)
+    return shop
