@@ -241,9 +241,9 @@ def _columns(width: int, labels: Sequence[str], parts: Sequence[Part], share: bo
     sums = [sum(part.values[at] for part in parts) for at in range(len(labels))]
     write = writer("percent" if share else "number")
     up = Axis(0, 1, [0, 0.25, 0.5, 0.75, 1], 12, height - 26) if share else axis(sums, 12, height - 26, 0, True)
-    left, xs = _frame(up, write, width - 4, len(labels), columns=True)
+    left, xs = _frame(up, write, width - 16, len(labels), columns=True)
     step = xs[1] - xs[0] if len(xs) > 1 else min(80.0, width - left)
-    marks = [*_grid(up, write, left, width - 4), *_months(labels, xs, height - 8)]
+    marks = [*_grid(up, write, left, width - 16), *_months(labels, xs, height - 8)]
     for at, whole in enumerate(sums):
         foot = 0.0
         for part in parts:
@@ -253,7 +253,7 @@ def _columns(width: int, labels: Sequence[str], parts: Sequence[Part], share: bo
                 marks.append(mark("rect", f"{part.fill} edge", x=xs[at] - step * 0.38, y=place, width=step * 0.76,
                                   height=up.y(foot) - place))  # fmt: skip
             foot = top
-    return Drawing(width, height, [*marks, mark("path", "l-axis", d=f"M{plain(left)},{plain(up.bottom)}H{width - 4}")])
+    return Drawing(width, height, [*marks, mark("path", "l-axis", d=f"M{plain(left)},{plain(up.bottom)}H{width - 16}")])
 
 
 def areas(labels: Sequence[str], parts: Sequence[Part]) -> Chart:

@@ -158,7 +158,7 @@ ALL_WORDS: dict[str, Words] = {
 }
 SCORE_NAMES: dict[str, Words] = {
     "lock_in": gettext_lazy("Lock-in"),
-    "bond": gettext_lazy("Bond"),
+    "bond": gettext_lazy("Voluntary bond"),
     **{code: barrier.label for code, barrier in BY_CODE.items()},
     EMOTIONAL[0]: EMOTIONAL[1],
 }
