@@ -15,7 +15,7 @@ from crm.plugins import BarrierSignal, Column, ListAction, NavEntry, Panel, Plug
 from crm.privacy.registry import Table
 from crm.privacy.sections import Section
 from crm.privacy.vocabulary import Vocabulary
-from loyalty import customer_list, feeling_panels, history, panels, personal, rules
+from loyalty import customer_list, feeling_panels, history, lifetime_panel, panels, personal, rules
 from loyalty.barriers import RECORDABLE
 from loyalty.coupons import guarding, pages, proving
 from loyalty.coupons import personal as coupon_data
@@ -38,7 +38,12 @@ class LoyaltyPlugin(Plugin):
         return {history.KIND: Transition.objects.filter(customer=customer).count()}
 
     def panels(self, customer: Customer, user: User) -> Iterable[Panel]:
-        return [*panels.panels(customer, user), *feeling_panels.panels(customer, user), *pages.panels(customer, user)]
+        return [
+            *panels.panels(customer, user),
+            *feeling_panels.panels(customer, user),
+            *lifetime_panel.panels(customer),
+            *pages.panels(customer, user),
+        ]
 
     def list_columns(self) -> Sequence[Column]:
         return customer_list.COLUMNS

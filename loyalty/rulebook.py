@@ -171,7 +171,7 @@ BEHAVIOUR = Group(
                gettext_lazy("For the repurchase rate of a month's first buyers.")),
         Value("lifetime_months", gettext_lazy("Expected orders and value reach"), "months"),
         Value("margin", gettext_lazy("Margin"), "share",
-               gettext_lazy("What is left of the net price. 100% shows revenue instead of profit.")),
+               gettext_lazy("What is left of the net price. The whole of it shows revenue instead of profit.")),
         Value("discount_rate", gettext_lazy("Discount rate a year"), "share",
                gettext_lazy("Money of next year is worth this much less today.")),
     ),

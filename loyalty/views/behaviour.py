@@ -69,13 +69,13 @@ def rates(found: Mapping[str, Any], days: str, shown: Shown) -> Picture:
     cohorts = found["cohorts"][days][-YEAR_OF_COHORTS:]
     n = int(days)
     named = [
-        (_("WKR-K: customers, over their life"), Share(*found["customers"]), listed(bought="again"), listed(bought="any")),
-        (_("WKR-B: orders"), Share(*found["orders"]), "", ""),
+        (_("WKR-K, customers"), Share(*found["customers"]), listed(bought="again"), listed(bought="any")),
+        (_("WKR-B, orders"), Share(*found["orders"]), "", ""),
     ]
     for period, pair in found["periods"].items():
-        text = ngettext("WKR-P: buyers of the last %(n)s day", "WKR-P: buyers of the last %(n)s days", int(period))
+        text = ngettext("WKR-P, %(n)s day", "WKR-P, %(n)s days", int(period))
         named.append((text % {"n": number(int(period))}, Share(*pair), "", ""))
-    text = ngettext("WKR-H: first buyers, back within %(n)s day", "WKR-H: first buyers, back within %(n)s days", n)
+    text = ngettext("WKR-H, %(n)s day", "WKR-H, %(n)s days", n)
     pooled = Share(sum(part for _m, part, _w in cohorts), sum(whole for _m, _p, whole in cohorts))
     named.append((text % {"n": number(n)}, pooled, "", ""))
     rows, dots = [], []
@@ -89,7 +89,7 @@ def rates(found: Mapping[str, Any], days: str, shown: Shown) -> Picture:
     return Picture(
         title=_("Of everybody who ever bought, %(share)s came back") % {"share": percent(Share(*found["customers"]).value)},
         what=_(
-            "Trade calls different things a repurchase rate, so each has its name. With 95% interval and the number it "
+            "Trade calls different things a repurchase rate, so each has its name. With 95 percent interval and the number it "
             "rests on."
         ),
         table=Table(
@@ -129,8 +129,8 @@ def within(cohorts: Sequence[tuple[str, int, int]], days: str, shown: Shown) -> 
     return Picture(
         title=within_title(shares, n),
         what=ngettext(
-            "WKR-H by the month of the first order: who ordered again within %(n)s day. With 95%% interval.",
-            "WKR-H by the month of the first order: who ordered again within %(n)s days. With 95%% interval.",
+            "WKR-H by the month of the first order: who ordered again within %(n)s day. With 95 percent interval.",
+            "WKR-H by the month of the first order: who ordered again within %(n)s days. With 95 percent interval.",
             n,
         )
         % {"n": number(n)},
@@ -242,12 +242,11 @@ def histogram(counts: Sequence[tuple[int, int]]) -> tuple[list[str], list[charts
 
 
 def cross(found: Mapping[str, Any], shown: Shown) -> Picture:
-    days = number(found["days"])
     named = [
-        (_("CBR: of everybody who bought"), Share(*found["all"])),
-        (_("CBR: of who bought at least twice"), Share(*found["repeaters"])),
-        (_("CBR-neu: buyers of %(n)s days in a category new to them") % {"n": days}, Share(*found["new"])),
-        (_("CBR-neu: of them, only who had bought before"), Share(*found["new_known"])),
+        (_("CBR, all buyers"), Share(*found["all"])),
+        (_("CBR, repeat buyers"), Share(*found["repeaters"])),
+        (_("CBR-neu, all buyers"), Share(*found["new"])),
+        (_("CBR-neu, known buyers"), Share(*found["new_known"])),
     ]
     rows: list[list[Any]] = []
     dots = []
@@ -270,9 +269,11 @@ def cross(found: Mapping[str, Any], shown: Shown) -> Picture:
         ),
         chart=charts.intervals(dots, kind="percent", low=0, high=1),
         note=_(
-            "A first order is new in every category, so CBR-neu stands a second time for known customers alone. The last "
-            "rows are the breadth: customers by the number of different categories."
-        ),
+            "CBR: who bought in at least two categories. CBR-neu: who bought in a category new to them, of the buyers of "
+            "%(n)s days; a first order is new in every category, so it stands a second time for those who had bought before. "
+            "The last rows are the breadth: customers by the number of different categories."
+        )
+        % {"n": number(found["days"])},
         shown=shown,
     )
 
@@ -340,8 +341,8 @@ def bounds_of(found: Mapping[str, Any], shown: Shown) -> Picture:
     currency = Shop.current().currency
     words = {"r": _("Recency"), "f": _("Frequency"), "m": _("Monetary value")}
     rows: list[list[Any]] = []
-    for name, classes in found["classes"].items():
-        for one in reversed(classes):
+    for name in words:
+        for one in reversed(found["classes"][name]):
             if name == "r":
                 bounds = f"{_day(one['low'])} – {_day(one['high'])}"
             elif name == "f":

@@ -62,7 +62,7 @@ def coming_back(cohorts: Sequence[Cohort], shown: Shown) -> Picture:
     )  # fmt: skip
     return Picture(
         title=coming_back_title(line),
-        what=_("Of everybody who first bought so many months before, who bought in that month. With 95% interval."),
+        what=_("Of everybody who first bought so many months before, who bought in that month. With 95 percent interval."),
         table=Table(
             "cohorts-coming-back",
             _("Share of first buyers by months since the first order"),

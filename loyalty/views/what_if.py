@@ -186,7 +186,7 @@ def stages(shown: Shown, in_force: rules.Rules) -> Picture:
             dots.append(_dot(above, one.high))
     return Picture(
         title=_("What a year with a customer brings, stage by stage"),
-        what=_("Net of 365 days, returns taken off. Mean with 95% interval, and the median beside it."),
+        what=_("Net of 365 days, returns taken off. Mean with 95 percent interval, and the median beside it."),
         table=Table(
             "stage-values",
             _("A year's value by stage"),
