@@ -33,7 +33,7 @@ FROM loyalty_assessment a WHERE orders > 0"""
 
 
 @dataclass(frozen=True)
-class Tested:
+class Outcome:
     """One day. bought: {status: [who bought, of whom]}; auc: None if everybody or nobody bought."""
 
     day: date
@@ -59,7 +59,7 @@ class Tested:
         return all(before > after for before, after in zip(shares, shares[1:], strict=False))
 
 
-def backtest(day: date) -> Tested:
+def backtest(day: date) -> Outcome:
     """Judge everybody as of the end of `day` and look at the weeks after it. Leaves the judgement of that day stored."""
     from django.db import connection
 
@@ -78,7 +78,7 @@ def backtest(day: date) -> Tested:
         counted[0] += again
         counted[1] += 1
     scored = [(-float(ratio), again) for _status, ratio, again in rows]
-    return Tested(day, history or 0, outcome.rhythm.days, outcome.rhythm.at_risk, bought, auc(scored))
+    return Outcome(day, history or 0, outcome.rhythm.days, outcome.rhythm.at_risk, bought, auc(scored))
 
 
 def auc(scored: list[tuple[float, bool]]) -> float | None:
@@ -96,7 +96,7 @@ def auc(scored: list[tuple[float, bool]]) -> float | None:
     return (ranks - positives * (positives + 1) / 2) / (positives * negatives) if positives and negatives else None
 
 
-def table(tested: Tested) -> Iterator[str]:
+def table(tested: Outcome) -> Iterator[str]:
     from loyalty.overview import Share
 
     yield f"as of {tested.day}: who bought in the {WEEKS} weeks after it"
@@ -111,7 +111,7 @@ def table(tested: Tested) -> Iterator[str]:
     yield f"  AUC of -rho {'unknown' if tested.auc is None else f'{tested.auc:.3f}'}, falling: {'yes' if tested.falls else 'NO'}"
 
 
-def line(tested: Tested) -> str:
+def line(tested: Outcome) -> str:
     shares = [
         f"{part / whole:>6.1%} {whole:>5,}" if whole else f"{'-':>6} {0:>5}"
         for part, whole in (tested.bought.get(status, [0, 0]) for status in FALLING)
@@ -120,7 +120,9 @@ def line(tested: Tested) -> str:
     why = "" if tested.reachable else f" (lapsing needs {tested.limit * tested.cycle:.0f} days)"
     why = why or ("" if tested.filled else f" (a status has fewer than {LEAST_PEOPLE} people)")
     auc_text = "-" if tested.auc is None else f"{tested.auc:.3f}"
-    return f"{tested.day}  {tested.history:>4} d  C {tested.cycle:>5.1f}  {'  '.join(shares)}  {auc_text}  {verdict}{why}"
+    return (
+        f"{tested.day}  {tested.history:>4} d  C {tested.cycle:>5.1f}  {'  '.join(shares)}  {auc_text}  {verdict}{why}"
+    )
 
 
 def main() -> None:

@@ -48,7 +48,10 @@ def cohort_words(value: str) -> str:
     month, since = read_month(value)
     if since is None:
         return month_words(month)
-    return _("%(first)s, bought in %(month)s") % {"first": month_words(month), "month": month_words(later(month, since))}
+    return _("%(first)s, bought in %(month)s") % {
+        "first": month_words(month),
+        "month": month_words(later(month, since)),
+    }
 
 
 def by_cohort(customers: QuerySet[Customer], value: str) -> QuerySet[Customer]:
@@ -95,7 +98,7 @@ def read_rfm(value: str) -> list[tuple[str, Any, Any]]:
         if code not in FIELDS:
             raise ValueError(value)
         try:
-            kind = {"r": date.fromisoformat, "f": int, "m": Decimal}[code]
+            kind: Any = {"r": date.fromisoformat, "f": int, "m": Decimal}[code]
             found.append((code, kind(low), kind(high)))
         except InvalidOperation:
             raise ValueError(value) from None

@@ -147,9 +147,7 @@ def likelihood(counted: Iterable[tuple[History, int]]) -> Callable[[Sequence[flo
     return lost
 
 
-def _group(
-    x: int, n: int, rows: list[tuple[float, float, int]], r: float, alpha: float, a: float, b: float
-) -> float:
+def _group(x: int, n: int, rows: list[tuple[float, float, int]], r: float, alpha: float, a: float, b: float) -> float:
     """Log-likelihood of the histories with x repeat purchases, without what all histories share."""
     k = r + x
     head = n * (lgamma(k) + lgamma(b + x) - lgamma(a + b + x))

@@ -68,7 +68,9 @@ def sentences(known: LifetimeValue, fit: LifetimeFit) -> list[str]:
         }
     ]  # fmt: skip
     if metrics.orders == 1:
-        found.append(_("With one order nobody can tell whether somebody is still a customer, so only the chance is shown."))
+        found.append(
+            _("With one order nobody can tell whether somebody is still a customer, so only the chance is shown.")
+        )
     if known.value is None:
         found.append(_("No amounts: an assumption of the model does not hold in this shop."))
     else:

@@ -254,8 +254,10 @@ def _store_values(cursor: CursorWrapper, made: LifetimeFit) -> None:
     if not made.shown:
         LifetimeValue.objects.all().delete()
         return
-    model = Model(**made.parameters)
-    cursor.execute("CREATE TEMP TABLE lifetime_term (x int, age int, expected float8, discounted float8) ON COMMIT DROP")
+    model = Model(**(made.parameters or {}))
+    cursor.execute(
+        "CREATE TEMP TABLE lifetime_term (x int, age int, expected float8, discounted float8) ON COMMIT DROP"
+    )
     cursor.execute("SELECT DISTINCT x, age FROM lifetime_input")
     lines = "".join(_line(model, made, x, age) for x, age in cursor.fetchall())
     cursor.copy_expert("COPY lifetime_term FROM STDIN", StringIO(lines))

@@ -45,7 +45,7 @@ def what_if() -> dict[str, Any]:
 
     A stage: {n, total, squares} of the net of 365 days, and its median with the bounds of its interval.
     """
-    named = {"day": scoring.shown_day(), "year": YEAR}
+    named: dict[str, Any] = {"day": scoring.shown_day(), "year": YEAR}
     with connection.cursor() as cursor:
         cursor.execute(RETENTION, named)
         whole, kept = cursor.fetchone()

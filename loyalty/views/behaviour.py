@@ -87,7 +87,8 @@ def rates(found: Mapping[str, Any], days: str, shown: Shown) -> Picture:
         words = number(share.whole) or ""
         dots.append(Interval(name, share.value, low, high, words, words=_("nobody observed long enough yet")))
     return Picture(
-        title=_("Of everybody who ever bought, %(share)s came back") % {"share": percent(Share(*found["customers"]).value)},
+        title=_("Of everybody who ever bought, %(share)s came back")
+        % {"share": percent(Share(*found["customers"]).value)},
         what=_(
             "Trade calls different things a repurchase rate, so each has its name. With 95 percent interval and the number it "
             "rests on."
@@ -157,7 +158,10 @@ def within_title(shares: Sequence[tuple[str, Share]], days: int) -> str:
         return _("No month has been observed long enough yet")
     half = len(shares) // 2
     if half:
-        old, new = (Share(sum(s.part for _m, s in some), sum(s.whole for _m, s in some)) for some in (shares[:half], shares[half:]))
+        old, new = (
+            Share(sum(s.part for _m, s in some), sum(s.whole for _m, s in some))
+            for some in (shares[:half], shares[half:])
+        )
         if old.interval and new.interval and new.interval[0] > old.interval[1]:
             return _("More first buyers come back in time than before")
         if old.interval and new.interval and new.interval[1] < old.interval[0]:
@@ -348,7 +352,9 @@ def bounds_of(found: Mapping[str, Any], shown: Shown) -> Picture:
             elif name == "f":
                 bounds = f"{number(one['low'])} – {number(one['high'])}"
             else:
-                bounds = " – ".join(insights.written(Column("", "money"), float(one[end]), currency) or "" for end in ("low", "high"))
+                bounds = " – ".join(
+                    insights.written(Column("", "money"), float(one[end]), currency) or "" for end in ("low", "high")
+                )
             url = listed(rfm=rfm_value(**{name: (one["low"], one["high"])}))
             rows.append([
                 f"{words[name]} {one['code']}", bounds, one.get("ratio") if name == "r" else "", Cell(one["n"], url),
@@ -371,7 +377,9 @@ def bounds_of(found: Mapping[str, Any], shown: Shown) -> Picture:
             rows,
             currency=currency,
         ),
-        note=_("Value is the net of all orders, returns taken off. Recency also as overdue ratio: days by the expected gap."),
+        note=_(
+            "Value is the net of all orders, returns taken off. Recency also as overdue ratio: days by the expected gap."
+        ),
         shown=shown,
     )
 

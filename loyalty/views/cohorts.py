@@ -62,7 +62,9 @@ def coming_back(cohorts: Sequence[Cohort], shown: Shown) -> Picture:
     )  # fmt: skip
     return Picture(
         title=coming_back_title(line),
-        what=_("Of everybody who first bought so many months before, who bought in that month. With 95 percent interval."),
+        what=_(
+            "Of everybody who first bought so many months before, who bought in that month. With 95 percent interval."
+        ),
         table=Table(
             "cohorts-coming-back",
             _("Share of first buyers by months since the first order"),
@@ -101,7 +103,9 @@ def table(cohorts: Sequence[Cohort], show: str, shown: Shown) -> Picture:
     return Picture(
         title=title(cohorts),
         what={
-            "share": _("What share of a month's first buyers bought in that month and in those after it. Darker is more."),
+            "share": _(
+                "What share of a month's first buyers bought in that month and in those after it. Darker is more."
+            ),
             "customers": _("How many of a month's first buyers bought in that month and in those after it."),
             "revenue": _("Net revenue with a month's first buyers, in that month and in those after it."),
         }[show],
@@ -116,7 +120,9 @@ def table(cohorts: Sequence[Cohort], show: str, shown: Shown) -> Picture:
             rows,
             currency=Shop.current().currency,
         ),
-        note=_("Column 0 is the month of the first order. The last cell of each row is the present month, not over yet."),
+        note=_(
+            "Column 0 is the month of the first order. The last cell of each row is the present month, not over yet."
+        ),
         shown=shown,
     )
 

@@ -51,10 +51,14 @@ def facts(fit: LifetimeFit) -> list[tuple[str, str | None]]:
         }))  # fmt: skip
     if fit.parameters:
         letters = {"r": "r", "alpha": "α", "a": "a", "b": "b"}
-        found.append(("BG/NBD", ", ".join(f"{letters[key]} = {number(value, 3)}" for key, value in fit.parameters.items())))
+        found.append(
+            ("BG/NBD", ", ".join(f"{letters[key]} = {number(value, 3)}" for key, value in fit.parameters.items()))
+        )
     if fit.spending:
         letters = {"p": "p", "q": "q", "gamma": "γ"}
-        found.append(("Gamma-Gamma", ", ".join(f"{letters[key]} = {number(value, 2)}" for key, value in fit.spending.items())))
+        found.append(
+            ("Gamma-Gamma", ", ".join(f"{letters[key]} = {number(value, 2)}" for key, value in fit.spending.items()))
+        )
     if fit.correlation is not None:
         found.append((_("Correlation of how often and how much"), number(fit.correlation, 2)))
     return found
@@ -176,4 +180,8 @@ def value_note(fit: LifetimeFit) -> str:
         if fit.margin == 1
         else _("Value is the margin of %(margin)s of the net,") % {"margin": percent(fit.margin)}
     )
-    return text + " " + _("discounted by %(rate)s a year. Both are set in the rules.") % {"rate": percent(fit.discount_rate, 1)}
+    return (
+        text
+        + " "
+        + _("discounted by %(rate)s a year. Both are set in the rules.") % {"rate": percent(fit.discount_rate, 1)}
+    )

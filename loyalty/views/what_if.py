@@ -121,7 +121,9 @@ def retention(kept: Retention, in_force: rules.Rules, shown: Shown) -> Picture:
         dots.append(Interval(label, one.gain, low, high, words=_("unknown")))
     return Picture(
         title=_("What more retention would be worth"),
-        what=_("Rise of the value of the years to come, r / (1 + d − r), with the range that the own retention leaves open."),
+        what=_(
+            "Rise of the value of the years to come, r / (1 + d − r), with the range that the own retention leaves open."
+        ),
         table=Table(
             "retention",
             _("Rise by points of retention"),
@@ -130,7 +132,9 @@ def retention(kept: Retention, in_force: rules.Rules, shown: Shown) -> Picture:
             currency=currency,
         ),
         chart=charts.intervals(dots, kind="percent") if kept.gain is not None else None,
-        note=_("Discount rate d = %(rate)s a year. Own retention r: of who bought in the year before the last, who bought in the last one.")
+        note=_(
+            "Discount rate d = %(rate)s a year. Own retention r: of who bought in the year before the last, who bought in the last one."
+        )
         % {"rate": percent(in_force.discount_rate, 1)},
         shown=shown,
         fold=True,
@@ -144,9 +148,7 @@ def risen_sentences(risen: Rise, in_force: rules.Rules) -> list[str]:
     currency = Shop.current().currency
     names = {"below": badges.STAGE_NAMES[risen.below], "above": badges.STAGE_NAMES[risen.above]}
     if risen.mean.value is None or risen.mean.interval is None or risen.worths is None:
-        return [
-            _("Too few stand on “%(below)s” or “%(above)s” to tell how much more one year brings there.") % names
-        ]
+        return [_("Too few stand on “%(below)s” or “%(above)s” to tell how much more one year brings there.") % names]
     low, high = risen.mean.interval
     found = [
         _("A year with somebody on “%(above)s” brings %(mean)s more on average than on “%(below)s” (%(low)s to %(high)s; %(n)s and %(m)s customers).")
@@ -201,7 +203,9 @@ def stages(shown: Shown, in_force: rules.Rules) -> Picture:
             currency=currency,
         ),
         chart=charts.intervals(dots, kind="number", places=0),
-        note=_("A difference between stages is not what raising somebody would bring: who buys more also rises more easily."),
+        note=_(
+            "A difference between stages is not what raising somebody would bring: who buys more also rises more easily."
+        ),
         shown=shown,
     )
 
@@ -231,5 +235,3 @@ def _not_below_nothing(mean: Mean) -> tuple[float | None, float | None]:
 def _dot(code: str, mean: Mean) -> Interval:
     low, high = _not_below_nothing(mean)
     return Interval(badges.STAGE_NAMES[code], mean.value, low, high, number(mean.n) or "", words=_("nobody"))
-
-

@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from benchmarks.backtest import FALLING, Tested, auc, backtest, line, table
+from benchmarks.backtest import FALLING, Outcome, auc, backtest, line, table
 from crm.models import Shop
 from tests.loyalty.shop import buyer
 
@@ -45,7 +45,7 @@ def test_the_auc_counts_pairs_in_the_right_order_and_ties_by_half():
 )
 def test_a_history_is_long_enough_when_somebody_can_have_lapsed_and_each_status_has_people(history, lapsed, word):
     bought = {"active": [30, 40], "overdue": [20, 40], "at_risk": [10, 40], "lapsed": [1, lapsed]}
-    assert word in line(Tested(DAY, history, 40, 6, bought, 0.7))
+    assert word in line(Outcome(DAY, history, 40, 6, bought, 0.7))
 
 
 @pytest.mark.django_db

@@ -222,7 +222,7 @@ def test_cancelled_purchases_and_the_future_are_in_no_cohort():
     made = crowd([[40, 10], [-3]])
     made[0].purchases.filter(ordered_on=(NOW - timedelta(days=10)).date()).update(status="cancelled")
     scoring.score_all()
-    assert [(one["n"], one["bought"]) for one in cohorts()] == [(1, [1, 0])]
+    assert [(one["n"], one["bought"]) for one in cohorts()] == [(1, [1, 0, 0])]
 
 
 # Share of wallet

@@ -151,7 +151,14 @@ def test_tables_are_files_too(marketer):
 
 
 @pytest.mark.parametrize(
-    "query", ["", "points=5&stage=repeat&n=2", "points=-1&n=-5", "points=99999999999&n=9e9&stage=x", "points=²&stage=ambassador"]
+    "query",
+    [
+        "",
+        "points=5&stage=repeat&n=2",
+        "points=-1&n=-5",
+        "points=99999999999&n=9e9&stage=x",
+        "points=²&stage=ambassador",
+    ],
 )
 def test_sliders_are_a_plain_form_and_take_no_nonsense(marketer, query):
     judged_crowd([500, 100], [500, 60], [100], [80, 40], [600])

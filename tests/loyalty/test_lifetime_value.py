@@ -22,7 +22,10 @@ def shop(customers=450, days=900, seed=1, spread=True, **how):
     histories = shoppers(customers, days, seed, **how)
     dice = random.Random(seed)
     means = [10 * dice.paretovariate(3) for _ in histories]
-    net = [[round(max(0.01, mean * dice.uniform(0.5, 1.5)), 2) if spread else 20 for _ in days] for mean, days in zip(means, histories)]
+    net = [
+        [round(max(0.01, mean * dice.uniform(0.5, 1.5)), 2) if spread else 20 for _ in days]
+        for mean, days in zip(means, histories)
+    ]
     made = crowd(histories, net)
     scoring.score_all()
     return made
@@ -50,7 +53,8 @@ def test_there_must_be_enough_to_fit_on(customers, repeaters, days, cycle, expec
 
 
 @pytest.mark.parametrize(
-    ("predicted", "actual", "hidden"), [(70, 100, False), (130, 100, False), (69.9, 100, True), (130.1, 100, True), (5, 0, True)]
+    ("predicted", "actual", "hidden"),
+    [(70, 100, False), (130, 100, False), (69.9, 100, True), (130.1, 100, True), (5, 0, True)],
 )
 def test_a_back_test_far_off_hides_the_model(predicted, actual, hidden):
     assert bool(failed(predicted, actual)) is hidden
