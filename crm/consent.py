@@ -265,19 +265,20 @@ def _states(customer_id: int, channel: str) -> dict[str, str]:
     return dict(rows.values_list("purpose_id", "state"))
 
 
-# `here`: the primary addresses of today. What was given for another one is known, and holds nowhere.
+# `here`: the primary addresses of today of whoever ever declared something; most never did. What was given for another
+# one is known, and holds nowhere.
 REFRESH = f"""
-WITH here AS (
+WITH entry AS MATERIALIZED (
+  SELECT customer.id AS customer_id, event.*
+  FROM crm_customer customer JOIN crm_consentevent event USING (person_key)
+  WHERE customer.id = ANY(%(ids)s)
+), here AS (
   SELECT point.customer_id, channel.name AS channel, point.normal,
          {keyed.address_hash_sql("point.normal")} AS address_hash
   FROM crm_contactpoint point
   JOIN (VALUES {", ".join(f"('{name}', '{kind}')" for name, kind in CONTACT_KIND.items())}) AS channel (name, kind)
     USING (kind)
-  WHERE point.customer_id = ANY(%(ids)s) AND point.is_primary
-), entry AS (
-  SELECT customer.id AS customer_id, event.*
-  FROM crm_customer customer JOIN crm_consentevent event USING (person_key)
-  WHERE customer.id = ANY(%(ids)s)
+  WHERE point.customer_id IN (SELECT customer_id FROM entry) AND point.is_primary
 ), ended AS (
   SELECT DISTINCT ON (customer_id, purpose_id, channel) *
   FROM entry WHERE action IN ('withdrawn', 'objected')
