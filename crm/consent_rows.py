@@ -30,7 +30,8 @@ LANGUAGES = frozenset({"de", "en"})
 class Row:
     """One declaration, checked. `confirmed_at`: when its double opt-in, made elsewhere, was confirmed.
 
-    `future_end` is an end that is dated in the future: it counts from now on.
+    `future_end` is an end that is dated in the future: it counts from now on. With `customer` and `email` both given, the
+    first says who it is and the second for which address it was declared.
     """
 
     position: int
@@ -103,11 +104,11 @@ class Checker:
 
     def _who(self, made: Row, given: dict[str, Json]) -> None:
         named, address = given.get("customer"), given.get("email")
-        if (named is None) == (address is None):
-            self.check.problem("required", "customer", _("Send either the customer's number or the e-mail address."))
-        elif named is not None:
+        if named is None and address is None:
+            self.check.problem("required", "customer", _("Send the customer's number or the e-mail address."))
+        if named is not None:
             made.customer = self.check.key(given, "customer")
-        else:
+        if address is not None:
             made.email = self.check.text(given, "email", 254).strip()
             made.normal = normal_email(made.email)[0] if made.email else ""
             if not made.normal:

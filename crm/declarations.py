@@ -95,7 +95,11 @@ def _find(source: Source, rows: Sequence[Row]) -> None:
     _lock_addresses([row for row in rows if not row.problems], set(by_key.values()))
     by_address = _holders(rows)
     # An end for a stranger is kept, too, or a grant from before it would count when it arrives later.
-    fresh = [row for row in rows if row.purpose and row.normal and not row.problems and not by_address[row.normal]]
+    fresh = [
+        row
+        for row in rows
+        if row.purpose and row.normal and not row.customer and not row.problems and not by_address[row.normal]
+    ]
     for normal, made in prospects.make((row.email, row.normal, row.language) for row in fresh).items():
         by_address[normal] = [made.pk]
     for row in rows:
@@ -235,7 +239,7 @@ def _ask(rows: Sequence[Row], source_id: int) -> dict[int, str]:
     pending = ConsentState.objects.filter(customer__in={pk for row in rows for pk in row.customer_ids}, state="pending")
     still = set(pending.filter(channel="email").values_list("customer_id", "purpose_id"))
     for row in rows:
-        if (row.customer_ids[0], row.purpose) in still:
+        if (row.customer_ids[0], row.purpose) in still and not (row.customer and row.email):
             waiting[row.customer_ids[0]].append(row)
     became: dict[int, str] = {}
     for customer_id, asked in waiting.items():

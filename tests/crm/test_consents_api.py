@@ -156,7 +156,6 @@ def test_a_confirmation_is_asked_for_with_202_and_a_state(post: Any, anna: Custo
         (given(wording={"version": "1", "language": "de"}), "unknown_wording", "wording.version"),
         (given("C-404"), "unknown_customer", "customer"),
         (given("anna@"), "not_an_email", "email"),
-        (given(email="anna@example.test"), "required", "customer"),
         (given(action="confirmed"), "not_a_choice", "action"),
         (given(channel="fax"), "not_a_choice", "channel"),
         (given(method="paper"), "required", "evidence"),
@@ -269,3 +268,11 @@ def test_the_same_batch_twice_at_once_is_recorded_once(post: Any, anna: Customer
     found = at_once(4, lambda: answers(post(*rows)))
     assert ConsentEvent.objects.count() == 3 and Customer.objects.count() == 2 and DoubleOptIn.objects.count() == 1
     assert sorted(row[0] for answer in found for row in answer) == ["pending"] * 2 + ["recorded"] + ["unchanged"] * 9
+
+
+def test_a_grant_may_name_the_address_it_was_declared_for(post, anna):
+    proof = {"double_opt_in": {"confirmed_at": AT.isoformat()}}
+    answer = post(given("C-1", email="former@example.test", **proof)).json()["consents"][0]
+    assert answer["state"] == "moved" and permission.may_send(anna.pk, "advertising", "newsletter").code == "other_address"
+    assert not Customer.objects.exclude(pk=anna.pk).exists(), "the address names nobody here"
+    assert post(given("C-1", email="ANNA@example.test", **proof)).json()["consents"][0]["status"] == "unchanged"
