@@ -33,7 +33,7 @@ def _word(kind: str, code: str, preset: str | Promise) -> str:
     return own.get((get_language() or "en")[:2]) or str(preset)
 
 
-named: Callable[[str, str, str | Promise], Promise] = lazy(_word, str)
+named: Callable[[str, str, str | Promise], Promise] = lazy(_word, str)  # type: ignore[assignment]
 
 
 def product_word(label: str | Promise, language: str) -> str:

@@ -42,12 +42,12 @@ class ConditionShape(serializers.Serializer):
 
 class ActionShape(serializers.Serializer):
     code = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
 
 
 class NextShape(serializers.Serializer):
     code = serializers.ChoiceField([stage.code for stage in STAGES])
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     sentence = serializers.CharField(help_text="What is missing.")
     conditions = ConditionShape(many=True)
     action = ActionShape(allow_null=True, help_text="The one step that helps. Never one that makes leaving harder.")

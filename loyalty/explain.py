@@ -164,7 +164,7 @@ def next_of(at: Standing, found: dict[str, bool | None], known: Behind) -> Next 
     ) % {"n": number(len(open_ones)), "stage": above.label, "what": "; ".join(one.text for one in open_ones)}  # fmt: skip
     if not open_ones:
         sentence = _("Everything for “%(stage)s” is met.") % {"stage": above.label}
-    return Next(above, said, sentence, actions.suggested(missing, unknown, at.assessment.bond_type))
+    return Next(above, said, sentence, actions.suggested(missing, unknown, at.assessment.bond_type, at.status))
 
 
 def status_sentence(at: Standing) -> str:

@@ -108,7 +108,7 @@ class RulesForm(forms.Form):
 
     def label_groups(self) -> Iterator[dict[str, Any]]:
         for title, names in rulebook.names():
-            rows = [
+            rows: list[dict[str, Any]] = [
                 {"preset": product_word(name.preset, "de"), "fields": [self[name.field(one)] for one in LANGUAGES]}
                 for name in names
             ]

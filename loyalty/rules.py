@@ -176,7 +176,8 @@ def parse(values: Mapping[str, Any], version: int) -> Rules:
 
 def unchecked(values: Mapping[str, Any], version: int) -> Rules:
     """The same, but values may contradict each other: ask `problems`."""
-    defaults, chosen = Rules(), {}
+    defaults = Rules()
+    chosen: dict[str, Any] = {}
     for name, value in values.items():
         if name not in NAMES:
             raise RulesError(_("There is no rule called “%(name)s”.") % {"name": name}, name)
