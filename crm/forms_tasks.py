@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -63,5 +64,6 @@ class OwnerForm(Styled, forms.Form):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        people = User.objects.filter(is_active=True).order_by("first_name", "last_name", "username")
+        shown = Q(is_active=True) | Q(pk=self.initial.get("owner"))  # whoever has it now, even if they have left
+        people = User.objects.filter(shown).order_by("first_name", "last_name", "username")
         self.fields["owner"].queryset = people  # type: ignore[attr-defined]

@@ -1,6 +1,7 @@
 from django.urls import include, path
 
 from loyalty.api import CustomerJudgement
+from loyalty.api_feelings import CustomerFeelings
 from loyalty.views import behaviour, bond, cohorts, feelings, migration, motives, overview, records, rules, standing, what_if
 
 urlpatterns = [
@@ -15,6 +16,7 @@ urlpatterns = [
     path("insights/stages/", standing.stages, name="insights_stages"),
     path("insights/migration/", migration.migration, name="insights_migration"),
     path("insights/bond/", bond.bond, name="insights_bond"),
+    path("api/v1/customers/<path:external_id>/feelings", CustomerFeelings.as_view(), name="customer_feelings"),
     path("insights/feelings/", feelings.page, name="insights_feelings"),
     path("insights/motivators/", motives.page, name="insights_motivators"),
     path("insights/cohorts/", cohorts.page, name="insights_cohorts"),

@@ -13,15 +13,17 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.db.models import Value
+from django.utils import timezone
 
-from crm import invariants, plugins
+from crm import invariants, plugins, worklist
 from crm.models import BarrierFact, ChangedCustomer, Customer
 from crm.plugins import BarrierSignal, Column, ListAction, NavEntry, Panel, Plugin, TimelineEntry
 from crm.privacy import erasure, export, registry, retention, sealed
 from crm.privacy.registry import Fate, Table
 from crm.privacy.retention import Rule
 from crm.privacy.sections import Section
-from tests.factories import NOW, ComplaintFactory, CustomerFactory, EmailFactory, PurchaseFactory
+from crm.worklist_rows import Entry
+from tests.factories import NOW, ComplaintFactory, CustomerFactory, EmailFactory, PurchaseFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -33,6 +35,8 @@ PLUGIN_TESTS = {
     "list_queryset": "test_a_plugins_column_is_shown_from_its_own_query",
     "list_actions": "test_a_plugins_action_takes_the_lists_filters_along",
     "filters": "test_a_plugins_filter_narrows_the_list",
+    "worklist": "test_what_a_plugin_asks_for_waits_with_the_rest",
+    "greetings": "test_whom_a_plugin_greets_waits_for_nobody",
     "labels": "test_what_a_plugin_calls_things_is_what_pages_say",
     "barrier_signals": "test_staff_record_the_facts_a_plugin_asks_for",
     "invariants": "test_a_plugins_invariants_are_proved_too",
@@ -95,6 +99,15 @@ class TestPlugin(Plugin):
             BarrierSignal("share", "Share of spending", "share"),
             BarrierSignal("fee", "Exit fee", "money"),
         ]
+
+    def worklist(self, user, limit):
+        return [
+            Entry("echo-1", "data", Customer.objects.earliest("pk").pk, "users", "now", "Echoes.", "Listen", "eye", url="/"),
+        ] if Customer.objects.exists() else []  # fmt: skip
+
+    def greetings(self, day, customer_ids):
+        self.told.append(("greet", day, tuple(customer_ids)))
+        return {}
 
     def labels(self):
         return {"touchpoint.service": {"en": "Echo desk"}}
@@ -332,6 +345,23 @@ def test_a_withdrawal_tells_the_plugins(plugin, django_capture_on_commit_callbac
 def test_a_plugins_tables_are_classified_with_ours(plugin):
     assert Table("crm.Echo", Fate.DELETE) in registry.tables()
     assert "crm.Echo is no model" in registry.gaps()
+
+
+def test_what_a_plugin_asks_for_waits_with_the_rest(plugin):
+    customer, user = CustomerFactory(), UserFactory()
+    found = worklist.waiting(user)
+    assert [(rows[0].text, rows[0].customer) for _title, _n, rows, _more in found.groups] == [("Echoes.", customer)]
+    assert found.waiting == 1
+
+
+def test_whom_a_plugin_greets_waits_for_nobody(plugin, monkeypatch):
+    day = timezone.localdate()
+    EmailFactory(customer=(customer := CustomerFactory(birth_month=day.month, birth_day=day.day)), is_primary=True)
+    monkeypatch.setattr(plugin, "worklist", lambda user, limit: [])
+    assert worklist.waiting(UserFactory()).waiting == 1
+    monkeypatch.setattr(plugin, "greetings", lambda day, ids: {customer.pk: timezone.now()})
+    found = worklist.waiting(UserFactory())
+    assert (found.waiting, found.greeted_count, found.greeted[0][0]) == (0, 1, customer)
 
 
 def test_what_a_plugin_knows_is_handed_out(plugin):
