@@ -22,6 +22,7 @@ def score_all_once_a_day() -> int:
     judged = scoring.score_all().judged
     figures.want_all()
     update_months.delay(facts=True)
+    refit_lifetime_value.delay()
     refresh_wanted_figures.delay()
     return judged
 
@@ -44,7 +45,10 @@ def update_months(facts: bool = False) -> int:
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
 def refit_lifetime_value() -> bool:
     """Fit the model of future purchases anew, once a day after everybody was judged."""
-    return lifetime_value.refit_once_a_day() is not None
+    if lifetime_value.refit_once_a_day() is None:
+        return False
+    figures.want("lifetime")
+    return True
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
 def settle_coupons() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from crm.days import today
-from loyalty import figures, scoring, stages
+from loyalty import figures, lifetime_value, scoring, stages
 from loyalty.status import Status
 
 
@@ -37,9 +37,20 @@ class Command(BaseCommand):
             standing = scoring.standing_of(outcome.day)
         self.report(outcome, standing, time.monotonic() - started)
         if store or not as_of:
+            self.fit()
             started = time.monotonic()
             count = figures.refresh_all()
             self.stdout.write(f"{count} figures of the insights pages computed in {time.monotonic() - started:.1f} s")
+
+    def fit(self) -> None:
+        """Fit the model of future purchases, which the figures read."""
+        fit = lifetime_value.refit()
+        if fit is None:
+            self.stdout.write("the model of future purchases is being fitted by another process")
+        elif fit.shown:
+            self.stdout.write(f"model of future purchases fitted in {(fit.took_ms or 0) / 1000:.1f} s, back-test {fit.ratio:.2f}")
+        else:
+            self.stdout.write(f"model of future purchases hidden: {', '.join(reason['code'] for reason in fit.hidden)}")
 
     def report(self, outcome: scoring.Outcome, standing: list[tuple[str, str, int]], seconds: float) -> None:
         by_stage: Counter[str] = Counter()
