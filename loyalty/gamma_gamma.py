@@ -6,7 +6,7 @@ somebody spends has nothing to do with how often.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import exp, inf, isfinite, lgamma, log
 
@@ -14,6 +14,9 @@ from loyalty.minimising import lowest
 
 STARTS = ((1.0, 1.0, 2.0), (1.8, 1.3, 2.7), (0.0, 2.0, 4.0), (3.0, 1.5, 1.0))
 FARTHEST = 16.0
+ROUGH = 4_000  # rows that are enough to find out where to search
+
+Row = tuple[int, float, float, int]  # repeat purchases, their mean, its logarithm, how many have them
 
 
 @dataclass(frozen=True)
@@ -38,19 +41,32 @@ class Spending:
 
 
 def fit(rows: Iterable[tuple[int, float]], starts: Sequence[Sequence[float]] = STARTS) -> Spending:
-    """Parameters from (repeat purchases, their mean value) of each repeater; both above 0.
+    """Parameters from (repeat purchases, their mean value) of each repeater; both above 0. Of many rows a part decides
+    where the search of all begins.
 
     Raises ValueError for no row, for one that is not above 0, and if no start arrives.
     """
-    counted = [(x, mean, log(mean), n) for (x, mean), n in Counter(rows).items() if _positive(x, mean)]
+    counted = sorted((x, mean, log(mean), n) for (x, mean), n in Counter(rows).items() if _positive(x, mean))
     total = sum(n for _x, _mean, _log, n in counted)
     if not total:
         raise ValueError("there is no repeat purchase to fit")
     level = log(sum(mean * n for _x, mean, _log, n in counted) / total)
+    farthest = FARTHEST + abs(level)
     tried = [(p, q, gamma - 3.5 + level) for p, q, gamma in starts]  # the starts are made for amounts of about 33
+    point, value = lowest(likelihood(counted[:: len(counted) // ROUGH + 1], farthest), tried)
+    if len(counted) > ROUGH and isfinite(value):
+        point, value = lowest(likelihood(counted, farthest), [point])
+    if not isfinite(value):
+        raise ValueError("these amounts are likely under no parameters that could be found")
+    return Spending(*map(exp, point))
+
+
+def likelihood(counted: Sequence[Row], farthest: float) -> Callable[[Sequence[float]], float]:
+    """The mean negative log-likelihood as a function of the logarithms of p, q and gamma, infinite beyond `farthest`."""
+    total = sum(n for _x, _mean, _log, n in counted)
 
     def lost(point: Sequence[float]) -> float:
-        if max(map(abs, point)) > FARTHEST + abs(level):
+        if max(map(abs, point)) > farthest:
             return inf
         p, q, gamma = map(exp, point)
         found = 0.0
@@ -63,10 +79,7 @@ def fit(rows: Iterable[tuple[int, float]], starts: Sequence[Sequence[float]] = S
             found += n * (head + (px - 1) * log_mean - (px + q) * log(gamma + x * mean))
         return -(found / total + q * point[2] - lgamma(q))
 
-    point, value = lowest(lost, tried)
-    if not isfinite(value):
-        raise ValueError("these amounts are likely under no parameters that could be found")
-    return Spending(*map(exp, point))
+    return lost
 
 
 def _positive(x: int, mean: float) -> bool:

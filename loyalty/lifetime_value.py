@@ -27,7 +27,7 @@ LEAST_CUSTOMERS, LEAST_REPEATERS, LEAST_CYCLES = 300, 100, 3
 KNOWN_SHARE = 0.75  # of the time is known to the back-test; the rest it predicts
 RATIO_BOUNDS = (0.7, 1.3)
 MOST_CORRELATION = 0.3
-SAMPLE = 50_000  # customers on whom parameters rest; expectations are worked out for everybody
+SAMPLE = 20_000  # customers on whom parameters rest; expectations are worked out for everybody
 WEEKS_A_MONTH = 365.25 / 12 / 7
 
 Reason = dict[str, Any]
