@@ -137,9 +137,14 @@ def _counts(user: User) -> dict[str, Any]:
     """Numbers of what waits, in three queries."""
     tonight, soon = end_of(timezone.localdate()), end_of(next_working_day(timezone.localdate()))
     shown = Q(kind=Task.Kind.ALERT) | Q(kind=Task.Kind.CALL_BACK, due_at__lt=soon)
-    sums = {"all": Count("pk"), "due": Count("pk", filter=Q(due_at__lt=tonight)), "mine": Count("pk", filter=of(user))}
+    sums: dict[str, Any] = {
+        "all": Count("pk"),
+        "due": Count("pk", filter=Q(due_at__lt=tonight)),
+        "mine": Count("pk", filter=of(user)),
+    }
     by_group, due, mine = Counter[str](), 0, 0
-    for row in open_tasks(user, False).filter(shown).order_by().values("kind").annotate(**sums):
+    by_kind: Any = open_tasks(user, False).filter(shown).order_by().values("kind").annotate(**sums)
+    for row in by_kind:
         by_group["first" if row["kind"] == Task.Kind.ALERT else row["kind"]] += row["all"]
         due, mine = due + row["due"], mine + row["mine"]
     cases = open_cases(user, False).aggregate(**sums)

@@ -4,10 +4,11 @@ Two steps: the mean of each customer, then the mean over customers, so that nobo
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 from crm import emotions
 from crm.days import shop_zone
@@ -37,7 +38,7 @@ CLUSTER_MEANS = ", ".join(
     for cluster in emotions.CLUSTERS
 )
 DAY = "(min({at}) AT TIME ZONE %(zone)s)::date"
-WITHIN = "({at} AT TIME ZONE %(zone)s)::date > %(since)s::date AND ({at} AT TIME ZONE %(zone)s)::date <= %(day)s::date"
+WITHIN = "{at} >= %(start)s AND {at} < %(end)s"
 PEOPLE = "c.merged_into_id IS NULL AND c.erased_at IS NULL AND NOT c.is_test"
 SIGN = f"CASE WHEN e.emotion IN ({', '.join(repr(code) for code in emotions.POSITIVE)}) THEN 1 ELSE -1 END"
 RESPONSES = f"""
@@ -58,8 +59,8 @@ RESPONSES = f"""
 MEANS = ", ".join(f"avg({cluster}) AS {cluster}" for cluster in emotions.CLUSTERS)
 ROUNDED = ", ".join(f"round(avg({cluster}), 8)" for cluster in emotions.CLUSTERS)
 GROUPS = f"""
-WITH responses AS MATERIALIZED ({RESPONSES}), timed AS (
-  SELECT *, date_trunc('month', day)::date AS month, date_trunc('quarter', day)::date AS quarter FROM responses
+WITH timed AS (
+  SELECT *, date_trunc('month', day)::date AS month, date_trunc('quarter', day)::date AS quarter FROM nev_response
 ), per_customer AS (
   SELECT kind, own, touchpoint, month, quarter, grouping(touchpoint) AS no_touchpoint, customer_id, count(*) AS n,
     avg(value) AS value, {MEANS}
@@ -71,9 +72,9 @@ SELECT kind, own, CASE WHEN no_touchpoint = 1 THEN NULL ELSE touchpoint END, mon
 FROM per_customer GROUP BY kind, own, touchpoint, month, quarter, no_touchpoint
 ORDER BY 1, 2, 3, 4, 5"""
 # Everybody's mean of what they answered elsewhere, for each place or month.
-RESTS = f"""
-WITH responses AS ({RESPONSES}), parts AS (
-  SELECT kind, customer_id, {{part}} AS part, count(*) AS n, sum(value) AS total FROM responses WHERE own GROUP BY 1, 2, 3
+RESTS = """
+WITH parts AS (
+  SELECT kind, customer_id, {part} AS part, count(*) AS n, sum(value) AS total FROM nev_response WHERE own GROUP BY 1, 2, 3
 ), wholes AS (
   SELECT kind, customer_id, sum(n) AS n, sum(total) AS total FROM parts GROUP BY 1, 2
 ), others AS (
@@ -84,10 +85,10 @@ WITH responses AS ({RESPONSES}), parts AS (
 )
 SELECT kind, part, count(*), avg(value)::float8, coalesce(stddev_samp(value), 0)::float8
 FROM others GROUP BY kind, part"""
-SHOP = f"""
+SHOP = """
 WITH per_customer AS (
   SELECT kind, customer_id, count(*) AS n, avg(value) AS mean, coalesce(var_samp(value), 0)::float8 AS spread
-  FROM ({RESPONSES}) responses WHERE own GROUP BY kind, customer_id
+  FROM nev_response WHERE own GROUP BY kind, customer_id
 ), shop AS (SELECT kind, sum(n * mean::float8) / sum(n) AS mean FROM per_customer GROUP BY kind)
 SELECT kind, count(*), sum(n), round(avg(p.mean), 8), stddev_samp(p.mean)::float8, sum(n * n),
   count(*) FILTER (WHERE n > 1), sum((n - 1) * spread), sum(n * (p.mean::float8 - shop.mean) ^ 2)
@@ -97,14 +98,30 @@ FROM per_customer p JOIN shop USING (kind) GROUP BY kind"""
 def window() -> dict[str, Any]:
     """The days that count, as the statements need them."""
     days, day = rules.current().nev_window_days, scoring.shown_day()
-    return {"zone": str(shop_zone()), "day": day, "since": day - timedelta(days=days), "window": days}
+    zone = shop_zone()
+    return {
+        "zone": str(zone),
+        "window": days,
+        "start": datetime.combine(day - timedelta(days=days - 1), time(), zone),
+        "end": datetime.combine(day + timedelta(days=1), time(), zone),
+    }
+
+
+def gather(cursor: CursorWrapper) -> int:
+    """Collect every valid answer of the window once, for the statements that follow. Returns the window's days."""
+    named = window()
+    cursor.execute("DROP TABLE IF EXISTS pg_temp.nev_response")
+    cursor.execute(f"CREATE TEMP TABLE nev_response ON COMMIT DROP AS {RESPONSES}", named)
+    cursor.execute("ANALYZE nev_response")
+    return int(named["window"])
 
 
 @figure("nev_shop", live=False)
 def shop_figures() -> dict[str, Any]:
     """The shop's mean and k of each measure: what a customer's value needs, and nothing else."""
     with connection.cursor() as cursor:
-        cursor.execute(SHOP, window())
+        gather(cursor)
+        cursor.execute(SHOP)
         return {
             kind: [customers, int(responses), mean, spread, prior(customers, int(responses), int(squares), *sums)]
             for kind, customers, responses, mean, spread, squares, *sums in cursor.fetchall()
@@ -114,16 +131,16 @@ def shop_figures() -> dict[str, Any]:
 @figure("nev", live=False)
 def figures() -> dict[str, Any]:
     """All groups of the window and what they are compared with."""
-    named = window()
     with connection.cursor() as cursor:
-        cursor.execute(GROUPS, named)
+        days = gather(cursor)
+        cursor.execute(GROUPS)
         groups = [_row(row) for row in cursor.fetchall()]
         rests = {}
         for unit, part in (("touchpoint", "touchpoint"), ("month", "date_trunc('month', day)::date::text"),
                            ("quarter", "date_trunc('quarter', day)::date::text")):  # fmt: skip
-            cursor.execute(RESTS.format(part=part), named)
+            cursor.execute(RESTS.format(part=part))
             rests[unit] = [list(row) for row in cursor.fetchall()]
-    return {"window": named["window"], "groups": groups, "rests": rests}
+    return {"window": days, "groups": groups, "rests": rests}
 
 
 def _row(row: Sequence[Any]) -> list[Any]:

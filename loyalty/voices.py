@@ -97,7 +97,7 @@ class Voices:
 @figure("voices", live=False)
 def figures() -> dict[str, Any]:
     window, day = rules.current().nev_window_days, scoring.shown_day()
-    named = {"zone": str(shop_zone()), "day": day, "window": window}
+    named: dict[str, Any] = {"zone": str(shop_zone()), "day": day, "window": window}
     with connection.cursor() as cursor:
         cursor.execute(TALLY, named)
         items = {item: row for item, *row in cursor.fetchall()}

@@ -99,7 +99,8 @@ def chart(told: Overall) -> charts.Chart | None:
         Interval(
             row.motivator.label,
             Share(row.connecting, row.asked).value,
-            *(Share(row.connecting, row.asked).interval or (None, None)),
+            (Share(row.connecting, row.asked).interval or (None, None))[0],
+            (Share(row.connecting, row.asked).interval or (None, None))[1],
             n=_("n = %(n)s") % {"n": number(row.asked)},
             provisional=row.asked < 30,
             words=_("not asked yet"),
