@@ -4,10 +4,14 @@ from typing import Any
 
 from django import template
 from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
 
+from crm.templatetags.kit import or_unknown
 from loyalty import insights
 from loyalty.figures import Shown
-from loyalty.insights import Column, Picture, Table
+from loyalty.insights import Cell, Column, Picture, Table
 
 register = template.Library()
 
@@ -26,18 +30,50 @@ def picture(context: template.Context, picture: Picture) -> dict[str, Any]:
 
 @register.inclusion_tag("loyalty/insights_table.html")
 def insights_table(table: Table) -> dict[str, Any]:
-    return {"table": table}
+    """Rows are written here, not in the template: a table of three years has hundreds of cells."""
+    last = len(table.rows) - 1
+    rows = [
+        format_html(
+            "<tr{}>{}</tr>",
+            mark_safe(' class="is-total"') if table.total and at == last else "",
+            format_html_join("", "{}", ((cell_html(table, row, place),) for place in range(len(row)))),
+        )
+        for at, row in enumerate(table.cells)
+    ]
+    return {"table": table, "rows": rows}
+
+
+def cell_html(table: Table, row: list[tuple[Column, Cell]], place: int) -> SafeString:
+    """One cell: its value, as a link to the customers behind it, with its interval and its note."""
+    column, cell = row[place]
+    words = insights.written(column, cell.value, table.currency)
+    empty = words == "" and column.kind != "text"  # no value belongs here, as in the half of a triangle
+    text = "" if empty else or_unknown(words)
+    note = format_html(' <span class="sk-soft">{}</span>', cell.note) if cell.note else ""
+    if place == 0:
+        return format_html('<th scope="row">{}{}</th>', text, note)
+    if cell.url and cell.value:
+        spoken = cell.spoken or row[0][1].value
+        text = format_html(
+            '<a href="{}">{}<span class="visually-hidden"> {}, {}</span></a>', cell.url, text, spoken, column.label
+        )
+    between: SafeString | str = ""
+    if cell.low is not None:
+        ends = {
+            "low": insights.written(column, cell.low, table.currency),
+            "high": insights.written(column, cell.high, table.currency),
+        }
+        between = format_html(
+            ' <span class="insights-interval sk-soft">({})</span>', gettext("%(low)s to %(high)s") % ends
+        )
+    classes = " ".join(filter(None, ("" if column.kind == "text" else "sk-num", shade(cell.shade))))
+    return format_html('<td class="{}">{}{}{}</td>', classes, text, between, note)
 
 
 @register.inclusion_tag("loyalty/figure_age.html", takes_context=True)
 def figure_age(context: template.Context, shown: Shown) -> dict[str, Any]:
     """How old a stored figure is, with a button for a fresh one; nothing for one computed just now."""
     return {"shown": shown, "request": context.get("request"), "csrf_token": context.get("csrf_token")}
-
-
-@register.simple_tag
-def cell_text(column: Column, value: Any, table: Table) -> str | None:
-    return insights.written(column, value, table.currency)
 
 
 @register.filter
