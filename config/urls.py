@@ -18,3 +18,5 @@ if settings.DEMO:
 
     plugins.register(DemoPlugin())
     urlpatterns.append(path("demo/", include("config.demo_mail")))
+
+handler404 = "crm.api.errors.not_found"

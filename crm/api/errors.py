@@ -1,5 +1,8 @@
 """How the API says what is wrong, as the OpenAPI document tells it: one shape for every status from 400 on."""
 
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
+from django.views.defaults import page_not_found
 from drf_standardized_errors.openapi import AutoSchema
 from rest_framework import serializers
 
@@ -28,3 +31,11 @@ class ErrorsSchema(AutoSchema):
 
     def further(self) -> tuple[str, ...]:
         return (*getattr(self.view, "refusals", ()), *(["413"] if self.method == "POST" else []))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404 for an address that does not exist: in the API's shape for its callers, else as a page."""
+    if not request.path.startswith("/api/"):
+        return page_not_found(request, exception)
+    error = {"code": "not_found", "detail": _("There is nothing at this address. See /api/schema/."), "attr": None}
+    return JsonResponse({"type": "client_error", "errors": [error]}, status=404)

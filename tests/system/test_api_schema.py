@@ -42,6 +42,7 @@ def plain_key(db: None) -> str:
 CHECKS = [
     schemathesis.checks.not_a_server_error,
     schemathesis.checks.status_code_conformance,
+    schemathesis.checks.content_type_conformance,
     schemathesis.checks.response_schema_conformance,
 ]
 schema = schemathesis.pytest.from_fixture("api_schema")
@@ -64,6 +65,12 @@ def test_every_api_url_is_in_the_document(client, db: None) -> None:
     }
     served.add("/webhooks/receipts/")  # signed instead of keyed
     assert served == {path.replace("{id}", "{pk}") for path in documented}
+
+
+def test_an_address_that_does_not_exist_is_answered_in_the_same_shape(client, db: None) -> None:
+    answer = client.get("/api/v1/nothing", headers={"accept-language": "de"})
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (404, "not_found")
+    assert client.get("/nothing/").headers["content-type"].startswith("text/html")
 
 
 GOOD = {"customer": "C-1", "consents": []}
