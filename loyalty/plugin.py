@@ -25,6 +25,7 @@ from loyalty.motivator_list import MOTIVATORS
 
 class LoyaltyPlugin(Plugin):
     nav = (
+        NavEntry(_("Counter"), "counter", "building-store", "coupons.redeem", 15),
         NavEntry(_("Benefits"), "coupons", "ticket", "coupons.view", 40),
         NavEntry(_("Insights"), "insights", "chart-dots-3", "insights.view", 60),
     )

@@ -1,5 +1,6 @@
 from django.urls import path
 
+from loyalty.counter import pages as counter
 from loyalty.coupons import api, pages
 
 urlpatterns = [
@@ -11,6 +12,10 @@ urlpatterns = [
     path("api/v1/redemptions/<int:pk>", api.RedemptionDetail.as_view(), name="redemption"),
     path("api/v1/redemptions/<int:pk>/redeem", api.RedemptionRedeem.as_view(), name="redemption_redeem"),
     path("api/v1/redemptions/<int:pk>/release", api.RedemptionRelease.as_view(), name="redemption_release"),
+    path("counter/", counter.counter, name="counter"),
+    path("counter/redeem/", counter.redeem, name="counter_redeem"),
+    path("counter/undo/", counter.undo, name="counter_undo"),
+    path("counter/customers/<int:pk>/moment/", counter.moment, name="counter_moment"),
     path("coupons/", pages.overview, name="coupons"),
     path("coupons/new/", pages.new, name="coupon_new"),
     path("coupons/find/", pages.find, name="coupon_find"),

@@ -1,0 +1,138 @@
+"""What is typed at the counter: amounts as people write them, and a purchase that a code is used for."""
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from crm.forms import Styled
+from crm.models import Customer, Interaction
+from crm.models.contact import Touchpoint
+from loyalty.coupons import terms
+from loyalty.coupons.terms import Basket, Item
+from loyalty.models import CouponBatch
+
+# Up to two digits after a separator are cents; three digits after one are thousands, whatever the language.
+PLAIN = re.compile(r"(\d+)(?:[.,](\d{1,2}))?")
+GROUPED = re.compile(r"(\d{1,3}(?:[. ]\d{3})+)(?:,(\d{1,2}))?|(\d{1,3}(?:[,' ]\d{3})+)(?:\.(\d{1,2}))?")
+AROUND = re.compile(r"^(?:[€£$¥]|[A-Z]{3})?\s*|\s*(?:[€£$¥]|[A-Z]{3})?$")
+MOST_DIGITS = 10
+
+Finder = Callable[[str], list[Customer]]
+
+
+def amount(typed: str) -> Decimal | None:
+    """12, 12,5, 12.50, 1.234,50 and 1,234.50 as an amount; None for what is none."""
+    bare = AROUND.sub("", typed.replace("\u00a0", " ").replace("\u202f", " ").strip())
+    if plain := PLAIN.fullmatch(bare):
+        whole, cents = plain[1], plain[2]
+    elif grouped := GROUPED.fullmatch(bare):
+        whole, cents = (grouped[1], grouped[2]) if grouped[1] else (grouped[3], grouped[4])
+    else:
+        return None
+    whole = re.sub(r"\D", "", whole)
+    return Decimal(f"{whole}.{cents or 0}") if len(whole) <= MOST_DIGITS else None
+
+
+class AmountField(forms.CharField):
+    """An amount of money in the shop's currency, 0 or more, with comma or point."""
+
+    def __init__(self, **options: Any) -> None:
+        keyboard = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+        super().__init__(max_length=20, widget=keyboard, **options)
+
+    def clean(self, value: Any) -> Decimal | None:  # type: ignore[override]
+        typed = super().clean(value)
+        if not typed:
+            return None
+        found = amount(typed)
+        if found is None:
+            raise ValidationError(_("Write an amount such as 12,50 or 12.50."))
+        return found
+
+
+class RedeemForm(Styled, forms.Form):
+    """The purchase that a code is used for. Without positions: what a batch wants to know of them is asked for.
+
+    buyer: the customer, if already known. find: customers by whatever is typed, two at most.
+    Afterwards `basket()` is the purchase and `buyer` the customer, if any.
+    """
+
+    total = AmountField(label=_("Basket total"))
+    counted = AmountField()
+    delivery = AmountField(label=_("Cost of delivery"))
+    reference = forms.CharField(
+        label=_("Receipt number"), max_length=100, required=False, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+    who = forms.CharField(
+        label=_("Customer"), max_length=100, required=False, help_text=_("Name, number, phone or order."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, batch: CouponBatch, buyer: Customer | None, find: Finder, **options: Any) -> None:
+        super().__init__(*args, auto_id="redeem_%s", **options)
+        self.batch, self.buyer, self.find = batch, buyer, find
+        if batch.kind == CouponBatch.Kind.FREE_PRODUCT:
+            self.fields["counted"].label = _("Price of one piece of it")
+        elif terms.limited(batch):
+            self.fields["counted"].label = _("Of it, what the coupon is good for")
+        else:
+            del self.fields["counted"]
+        if batch.kind != CouponBatch.Kind.FREE_DELIVERY:
+            del self.fields["delivery"]
+        if buyer:
+            del self.fields["who"]
+        else:
+            self.fields["who"].required = bool(batch.per_customer)
+
+    def clean_who(self) -> str:
+        typed: str = self.cleaned_data["who"].strip()
+        found = self.find(typed) if typed else []
+        if typed and not found:
+            raise ValidationError(_("No customer is found by this. Leave it empty if you do not know."))
+        if len(found) > 1:
+            raise ValidationError(_("Several customers fit. Write the number, such as K-1042."))
+        self.buyer = found[0] if found else None
+        return typed
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        total, counted = given.get("total"), given.get("counted")
+        if total is not None and counted is not None and counted > total:
+            self.add_error("counted", _("This is more than the basket total."))
+        return given
+
+    def basket(self) -> Basket:
+        """The purchase; `counted` stands for one position that the batch is good for."""
+        given = self.cleaned_data
+        items: tuple[Item, ...] = ()
+        if "counted" in given:
+            product = self.batch.free_product_id or next(iter(self.batch.products), None)
+            category = next(iter(self.batch.categories), None)
+            items = (Item(given["counted"], product=product, category=category),)
+        return Basket(given["total"], items, given.get("delivery") or Decimal(0))
+
+
+class MomentForm(forms.Form):
+    """How it was at the counter: one emotion as the staff saw it, where in the journey, a note."""
+
+    emotion = forms.CharField(max_length=15, required=False)
+    touchpoint = forms.ChoiceField(
+        label=_("Touchpoint"), choices=Touchpoint, widget=forms.Select(attrs={"class": "form-select"})
+    )
+    note = forms.CharField(
+        label=_("Note"), max_length=5_000, required=False,
+        widget=forms.Textarea(attrs={"rows": 2, "class": "form-control"}),
+    )  # fmt: skip
+
+    channel = Interaction.Channel.SHOP
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        if not self.errors and not given.get("emotion") and not given.get("note", "").strip():
+            raise ValidationError(_("Choose how it was, or write a note."))
+        return given
