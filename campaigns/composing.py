@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import formats, translation
 
-from campaigns import recipes, rendering, tracking, transport
+from campaigns import couponing, recipes, rendering, tracking, transport
 from campaigns.message import StableMessage
 from campaigns.models import TemplateVersion
 from crm import links, permission, salutation, tokens
@@ -29,7 +29,8 @@ LINKS = ("unsubscribe_url", "preferences_url", "privacy_url")
 class Order:
     """A claimed delivery with all that its mail needs. `ground`: why it may be sent, as the gate saw it on loading;
     `occasion`: the detail of the event that caused it, whose `language` comes before the customer's; `tracking`: how
-    its links are counted, as Delivery.Tracking has it, on loading.
+    its links are counted, as Delivery.Tracking has it, on loading; `coupon_batch`: what its campaign gives, 0 for nothing;
+    `coupon`: its code, once made (`campaigns.couponing`).
     """
 
     id: UUID
@@ -48,14 +49,19 @@ class Order:
     occasion: Mapping[str, Any] = field(default_factory=dict)
     campaign_id: int = 0
     tracking: str = ""
+    coupon_batch: int = 0
+    campaign_name: str = ""
+    coupon: couponing.Given | None = None
 
 
 LOAD = """
 SELECT delivery.id, delivery.customer_id, delivery.template_version_id, delivery.recipe, delivery.message_class,
   delivery.purpose, delivery.planned_at, customer.person_key, customer.language, customer.kind, customer.salutation,
   customer.title, customer.given_name, customer.family_name, customer.company_name, verdict.address, verdict.code,
-  purchase.external_id, purchase.ordered_on, purchase.place, event.detail, delivery.campaign_id, {tracking}
+  purchase.external_id, purchase.ordered_on, purchase.place, event.detail, delivery.campaign_id, {tracking},
+  coalesce((campaign.options->>'coupon')::bigint, 0), campaign.name
 FROM campaigns_delivery delivery
+JOIN campaigns_campaign campaign ON campaign.id = delivery.campaign_id
 JOIN crm_customer customer ON customer.id = delivery.customer_id
 JOIN ({verdicts}) verdict ON verdict.customer_id = delivery.customer_id
 LEFT JOIN crm_event event ON event.id = delivery.event_id
@@ -91,6 +97,7 @@ def _order(row: Sequence[Any]) -> Order:
     purchase = {"number": row[17], "day": row[18], "place": row[19]} if row[17] is not None else {}
     more = {"who": salutation.Address(*row[9:15]), "address": row[15] or "", "ground": row[16], "purchase": purchase}
     more |= {"occasion": json.loads(row[20] or "{}"), "campaign_id": row[21], "tracking": row[22]}
+    more |= {"coupon_batch": row[23], "campaign_name": row[24]}
     return Order(*row[:9], **more)
 
 
@@ -101,9 +108,10 @@ def compose(
     wanted = order.occasion.get("language") or order.language
     language = rendering.language_for(version, wanted, shop.language)
     url = unsubscribe_url(order.person_key, order.purpose)
-    text = rendering.compiled_once(version, language, order.message_class)
+    text = rendering.compiled_once(version, language, order.message_class, coupon=order.coupon is not None)
     counted = tracking.values(order.id, order.tracking, codes or {})
-    content = text.fill(values(order, shop, language) | links_of(order, url) | counted)
+    given = couponing.values(order.coupon, language) if order.coupon else {}
+    content = text.fill(values(order, shop, language) | given | links_of(order, url) | counted)
     message = StableMessage(
         content.subject,
         content.text,

@@ -4,7 +4,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
-from campaigns import recipes
+from campaigns import couponing, recipes
 from campaigns.forms import MailingForm, blocks_of
 from campaigns.models import Campaign, Template, TemplateVersion
 from campaigns.planning import LaunchError
@@ -14,10 +14,10 @@ RECIPE = "mailing"
 
 
 @transaction.atomic
-def keep(form: MailingForm, by: User, pk: int | None = None) -> Campaign:
+def keep(form: MailingForm, by: User, pk: int | None = None, recipe: str = RECIPE) -> Campaign:
     """Make a draft of a valid form, or change draft `pk`. Raises LaunchError once it is launched."""
     given = form.cleaned_data
-    campaign = _draft(pk) if pk else Campaign(recipe=RECIPE, created_by=by)
+    campaign = _draft(pk) if pk else Campaign(recipe=recipe, created_by=by)
     version = _version(campaign, given["name"], by)
     languages = form.written()
     version.subject = {code: given[f"subject_{code}"] for code in languages}
@@ -25,7 +25,8 @@ def keep(form: MailingForm, by: User, pk: int | None = None) -> Campaign:
     version.save()
     campaign.name, campaign.stages, campaign.send_at = given["name"], given["stages"], given["moment"]
     campaign.template_version = version
-    campaign.options = {"signed_by": given["signed_by"].pk, "signature": str(given["signed_by"])}
+    coupon = {couponing.OPTION: given["coupon"].pk} if given["coupon"] else {}
+    campaign.options = {"signed_by": given["signed_by"].pk, "signature": str(given["signed_by"])} | coupon
     campaign.save()
     return campaign
 
@@ -37,12 +38,12 @@ def copy(campaign: Campaign, by: User) -> Campaign:
     name = _("Copy of %(name)s") % {"name": campaign.name}
     version = None
     if old is not None:
-        template = Template.objects.create(name=name[:120], recipe=RECIPE, created_by=by)
+        template = Template.objects.create(name=name[:120], recipe=campaign.recipe, created_by=by)
         version = TemplateVersion.objects.create(
             template=template, number=1, subject=old.subject, blocks=old.blocks, created_by=by
         )
     return Campaign.objects.create(
-        recipe=RECIPE,
+        recipe=campaign.recipe,
         name=name[:120],
         stages=campaign.stages,
         template_version=version,
@@ -51,9 +52,9 @@ def copy(campaign: Campaign, by: User) -> Campaign:
     )
 
 
-def starting_text() -> TemplateVersion:
+def starting_text(code: str = RECIPE) -> TemplateVersion:
     """The text a new mailing starts with; not stored."""
-    recipe = recipes.everything()[RECIPE]
+    recipe = recipes.everything()[code]
     return TemplateVersion(subject=dict(recipe.subject), blocks=[dict(block) for block in recipe.blocks])
 
 
@@ -73,7 +74,7 @@ def _version(campaign: Campaign, name: str, by: User) -> TemplateVersion:
     """The version that may be written to: the draft's own, or the next one if that is frozen."""
     version = campaign.template_version
     if version is None:
-        template = Template.objects.create(name=name, recipe=RECIPE, created_by=by)
+        template = Template.objects.create(name=name, recipe=campaign.recipe, created_by=by)
         return TemplateVersion(template=template, number=1, created_by=by)
     if version.frozen_at is None:
         return version

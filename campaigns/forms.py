@@ -11,9 +11,11 @@ from django.forms.utils import from_current_timezone
 from django.utils.timezone import localtime, now
 from django.utils.translation import gettext_lazy as _
 
+from campaigns import couponing
 from campaigns.models import BlockKind, TemplateVersion
 from campaigns.rendering import LANGUAGES
 from crm.models import Shop, User
+from loyalty.models import CouponBatch
 from loyalty.stages import STAGES
 
 NAMES = {"de": _("German"), "en": _("English")}
@@ -46,6 +48,17 @@ class MailingForm(forms.Form):
         help_text=_("An address that starts with https://. Leave it out for a mail without a button."),
         widget=forms.URLInput(attrs={"placeholder": "https://"}),
     )
+    coupon = forms.ModelChoiceField(
+        label=_("Coupon"),
+        queryset=CouponBatch.objects.none(),
+        required=False,
+        empty_label=_("no coupon"),
+        help_text=_("Everybody gets a code of their own. Code and terms stand above the closing."),
+        error_messages={
+            "required": _("Choose the coupon that this mailing brings."),
+            "invalid_choice": _("This coupon was stopped or has ended. Choose another one, or make a new one."),
+        },
+    )
     stages = forms.MultipleChoiceField(
         label=_("Who gets it"),
         choices=[(stage.code, stage.label) for stage in STAGES],
@@ -74,8 +87,10 @@ class MailingForm(forms.Form):
         error_messages={"required": _("Choose who signs. A mail from a person is read, one from nobody is not.")},
     )
 
-    def __init__(self, *args: Any, shop: Shop, **options: Any) -> None:
+    def __init__(self, *args: Any, shop: Shop, needs_coupon: bool = False, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.fields["coupon"].queryset = couponing.choices()  # type: ignore[attr-defined]
+        self.fields["coupon"].required = needs_coupon
         self.shop = shop
         self.first = shop.language if shop.language in LANGUAGES else LANGUAGES[0]
         self.languages = (self.first, *(code for code in LANGUAGES if code != self.first))
@@ -153,6 +168,24 @@ class MailingForm(forms.Form):
         return moment
 
 
+class CouponForm(forms.Form):
+    """The coupon that the mails of a recipe bring, or none."""
+
+    coupon = forms.ModelChoiceField(
+        label=_("Coupon"),
+        queryset=CouponBatch.objects.none(),
+        required=False,
+        empty_label=_("no coupon"),
+        error_messages={
+            "invalid_choice": _("This coupon was stopped or has ended. Choose another one, or make a new one.")
+        },
+    )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["coupon"].queryset = couponing.choices()  # type: ignore[attr-defined]
+
+
 class LaunchForm(forms.Form):
     """The number of recipients, typed in by hand: nobody launches what they have not looked at."""
 
@@ -214,6 +247,8 @@ def blocks_of(given: dict[str, Any], languages: Iterable[str]) -> list[dict[str,
     ]
     if given["cta_url"]:
         blocks.append({"kind": BlockKind.CTA.value, "text": said("cta"), "url": given["cta_url"]})
+    if given.get("coupon"):
+        blocks = couponing.with_block(blocks, written)  # type: ignore[assignment]
     return [*blocks, {"kind": BlockKind.CLOSING.value, "text": said("closing", f"\n{given['signed_by']}")}]
 
 
@@ -222,7 +257,7 @@ def initial_of(version: TemplateVersion | None, send_at: datetime | None, signat
     found: dict[str, Any] = {}
     names = {BlockKind.APPRECIATION: "appreciation", BlockKind.CTA: "cta", BlockKind.CLOSING: "closing"}
     for block in version.blocks if version else ():
-        if block["kind"] == BlockKind.GREETING:
+        if block["kind"] == BlockKind.GREETING or block.get("coupon"):
             continue
         name = names.get(block["kind"], "message")
         if name == "message":

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from django.conf import settings
 
-from campaigns import composing, prepared, tracking
-from crm import permission
+from campaigns import composing, couponing, prepared, tracking
+from crm import days, permission
 from crm.models import Shop
 
 GATE_LOCK = "SELECT FROM crm_customer WHERE id = %(customer)s FOR NO KEY UPDATE"
@@ -30,10 +30,12 @@ WITH mine AS (
       WHEN verdict.code = 'quiet_hours' AND verdict.later < mine.not_after THEN 'wait'
       WHEN NOT verdict.allowed THEN verdict.code
       WHEN verdict.address_hash IS DISTINCT FROM mine.email_hash THEN 'address_changed'
+      WHEN held.trouble <> '' THEN held.trouble
       WHEN verdict.code <> %(ground)s OR counted.tracking <> %(tracking)s THEN 'again'
       ELSE 'go' END AS ruling
   FROM mine JOIN verdict USING (customer_id)
   CROSS JOIN LATERAL (SELECT {tracking} AS tracking) counted
+  CROSS JOIN LATERAL ({coupon}) held
 ), moved AS (
   UPDATE campaigns_delivery delivery SET
     state = CASE WHEN ruling = 'go' THEN 'sending' WHEN ruling IN ('closed', 'wait', 'again') THEN 'planned'
@@ -66,6 +68,7 @@ SELECT ruling FROM moved
 _PARTS = {
     "verdicts": permission.verdicts("mine"),
     "tracking": tracking.decision("mine.customer_id", "verdict.contact_point_id"),
+    "coupon": couponing.TROUBLE.format(delivery="mine.id"),
 }
 
 
@@ -99,6 +102,8 @@ def gate(order: composing.Order, token: UUID, shop: Shop, transport_name: str = 
         "deployment": settings.DEPLOYMENT_ID,
         "ground": order.ground,
         "tracking": order.tracking,
+        "coupon_batch": order.coupon_batch,
+        "day": days.today(),
         "lease": 2 * lease(),
         "transport": transport_name,
         "message_id": composing.message_id(order.id),

@@ -1,21 +1,23 @@
 """The campaigns' part of a customer's page: what was mailed, what was not and why, what comes next."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns import mail_use, recipes
+from campaigns import couponing, mail_use, recipes
 from campaigns.models import Campaign, Delivery
 from campaigns.reasons import ICONS, sentence
 from crm import access, days, display, permission
 from crm.models import Customer, Shop, User
 from crm.plugins import Panel
+from loyalty.models import Coupon
 
 SHOWN = 8
 GREETED_AT = time(9)
@@ -23,7 +25,9 @@ GREETED_AT = time(9)
 
 @dataclass(frozen=True)
 class Mail:
-    """One intended mail for a list: when, what, what became of it; `use`: what a person who agreed did with it."""
+    """One intended mail for a list: when, what, what became of it; `use`: what a person who agreed did with it;
+    `code`, `coupon`: the code it brought and what became of that, with its page, for who may see coupons.
+    """
 
     name: str
     at: datetime
@@ -32,6 +36,9 @@ class Mail:
     icon: str
     tone: str
     use: str = ""
+    code: str = ""
+    coupon: str = ""
+    coupon_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,37 +52,45 @@ class Coming:
 
 
 def panels(customer: Customer, user: User) -> Iterable[Panel]:
-    """Seven queries at most, whatever was mailed."""
+    """Eight queries at most, whatever was mailed."""
     return [Panel("main", "campaigns/panel_mails.html", context(customer, user))]
 
 
 def context(customer: Customer, user: User) -> dict[str, Any]:
     return {
-        "mails": mails(customer, SHOWN),
+        "mails": mails(customer, SHOWN, coupons=access.may(user, "coupons.view")),
         "total": Delivery.objects.filter(customer=customer).count(),
         "coming": birthday_greeting(customer, access.may(user, "pii.view")),
     }
 
 
-def mails(customer: Customer, limit: int, before: datetime | None = None) -> list[Mail]:
+def mails(customer: Customer, limit: int, before: datetime | None = None, *, coupons: bool = False) -> list[Mail]:
     """The customer's mails, sent and not, newest first."""
     rows = Delivery.objects.filter(customer=customer).select_related("campaign").order_by("-planned_at", "-pk")
     if before is not None:
         rows = rows.filter(planned_at__lt=before)
-    return mails_of(customer, list(rows[:limit]))
+    return mails_of(customer, list(rows[:limit]), coupons)
 
 
-def mails_of(customer: Customer, rows: Sequence[Delivery]) -> list[Mail]:
-    """These mails of a customer; what she did with them only while she agrees that it is noted."""
+def mails_of(customer: Customer, rows: Sequence[Delivery], coupons: bool = False) -> list[Mail]:
+    """These mails of a customer; what she did with them only while she agrees that it is noted.
+
+    coupons: the reader may see the codes that they brought.
+    """
     uses = mail_use.of_mails(customer, [row.pk for row in rows])
-    return [mail_of(row, uses.get(row.pk)) for row in rows]
+    brought = couponing.of_mails([row.pk for row in rows]) if coupons else {}
+    return [mail_of(row, uses.get(row.pk), brought.get(row.pk)) for row in rows]
 
 
-def mail_of(row: Delivery, use: mail_use.Use | None = None) -> Mail:
+def mail_of(row: Delivery, use: mail_use.Use | None = None, coupon: Coupon | None = None) -> Mail:
     icon, tone = ICONS[Delivery.State(row.state)]
     waits = row.state in (Delivery.State.PLANNED, Delivery.State.CLAIMED)
     at = max(row.not_before, row.planned_at) if waits else row.settled_at or row.sending_at or row.planned_at
-    return Mail(row.campaign.name, at, row.state, _answer(row), icon, tone, _use(use) if use else "")
+    made = Mail(row.campaign.name, at, row.state, _answer(row), icon, tone, _use(use) if use else "")
+    if coupon is None:
+        return made
+    shown, word = couponing.shown(coupon), couponing.standing(coupon)
+    return replace(made, code=shown, coupon=word, coupon_url=reverse("coupon", args=[coupon.code]))
 
 
 def _use(use: mail_use.Use) -> str:

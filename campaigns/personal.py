@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns import mail_use
+from campaigns import couponing, mail_use
 from campaigns.models import Delivery, Link, MailUse
 from campaigns.reasons import sentence
 from crm.privacy.registry import Data, Fate, Table
@@ -121,9 +121,11 @@ def cut_off(customer_ids: Sequence[int], shell_id: int) -> int:
     """
     MailUse.objects.filter(delivery__customer__in=customer_ids).delete()
     theirs = Delivery.objects.filter(customer__in=customer_ids)
-    theirs.filter(state__in=[State.PLANNED, State.CLAIMED]).update(
+    waiting = list(theirs.filter(state__in=[State.PLANNED, State.CLAIMED]).values_list("pk", flat=True))
+    theirs.filter(pk__in=waiting).update(
         state=State.SUPPRESSED, reason="erased", token=None, lease_until=None, settled_at=F("planned_at")
     )
+    couponing.end(waiting)
     return theirs.update(
         customer=shell_id,
         event=None,

@@ -13,7 +13,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns import recipes, rendering, wake
+from campaigns import couponing, recipes, rendering, wake
 from campaigns.models import Campaign, Delivery, JobRun, Run, TemplateVersion
 from campaigns.recipe import Moment, Occasion, Query, Recipe
 from crm import days, permission
@@ -198,7 +198,9 @@ def launch(campaign_id: int, expected_recipients: int, by: User | None = None) -
     campaign = _locked(campaign_id, {Campaign.Status.DRAFT})
     if campaign.template_version is None or campaign.send_at is None:
         raise LaunchError(_("Text and time must be set before the launch."))
-    if problems := rendering.problems(campaign.template_version):
+    recipe = recipes.everything()[campaign.recipe]
+    wrong = couponing.problems(campaign, needed=recipe.brings == "always")
+    if problems := rendering.problems(campaign.template_version) + wrong:
         raise LaunchError(" ".join(problems))
     found = preview(campaign).recipients
     if found != expected_recipients:
@@ -217,7 +219,7 @@ def launch(campaign_id: int, expected_recipients: int, by: User | None = None) -
     campaign.status = Campaign.Status.SCHEDULED
     campaign.launched_at, campaign.launched_by, campaign.expected_recipients = now(), by, expected_recipients
     campaign.save(update_fields=["status", "launched_at", "launched_by", "expected_recipients"])
-    _plan(recipes.everything()[campaign.recipe], Moment(campaign, Shop.current()), run.pk)
+    _plan(recipe, Moment(campaign, Shop.current()), run.pk)
     wake.on_commit()
     return run
 

@@ -1,7 +1,7 @@
 """A statement that PostgreSQL plans once a connection: planning the gate takes longer than asking it."""
 
 from collections.abc import Mapping
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -18,6 +18,7 @@ TYPES = {
     time: "time",
     timedelta: "interval",
     datetime: "timestamptz",
+    date: "date",
     type(None): "timestamptz",  # the only parameter that may be left out is a moment
 }
 _names: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()

@@ -20,6 +20,11 @@ OWN: dict[str, str | Promise] = {
     "refused": _("The recipient's mail server refused it."),
     "address": _("The recipient's mail server does not know this address."),
     "cause_gone": _("What it was about no longer holds."),
+    "coupon_stopped": _("The coupon it brings was stopped."),
+    "coupon_voided": _("Its coupon code was ended before the mail could go."),
+    "coupon_redeemed": _("Its coupon code was used already."),
+    "coupon_expired": _("The coupon it brings has ended."),
+    "coupon_missing": _("The coupon it brings could not be made."),
     "paused": _("The campaign rests."),
 }
 ICONS = {

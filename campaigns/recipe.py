@@ -15,6 +15,13 @@ from django.utils.functional import Promise
 from campaigns.models import Campaign
 from crm.models import Shop
 
+# Shows a mail's code and all its terms below these words (`campaigns.couponing`); left out of a mail that brings none.
+COUPON_BLOCK: Mapping[str, Any] = {
+    "kind": "benefit",
+    "coupon": True,
+    "text": {"de": "Ihr Gutschein: {{ coupon_worth }}", "en": "Your coupon: {{ coupon_worth }}"},
+}
+
 Query = tuple[str, dict[str, Any]]
 
 
@@ -47,6 +54,7 @@ class Recipe:
     beside `campaigns.rendering.COMMON_VALUES`. Smaller `priority` goes first.
     `more_values(detail, language)` are values that hang on the event that caused the mail, by the event's detail.
     `always_on`: what people asked for hangs on it, so nobody can switch it off.
+    `brings`: whether its mails may bring a coupon: "" never, "may", or "always", for it says nothing without one.
     `composed(detail, message_id, content)` is told of each finished mail, the same on every attempt.
     """
 
@@ -67,6 +75,7 @@ class Recipe:
     more_values: Callable[[Mapping[str, Any], str], Mapping[str, str]] | None = None
     composed: Callable[[Mapping[str, Any], str, str], None] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    brings: str = ""
 
     @property
     def standing(self) -> bool:

@@ -36,6 +36,13 @@ COMMON_VALUES = {
     "shop_name": "Rösterei Beispiel",
     "sender_name": "Kim Beispiel",
 }
+# What the text of a mail that brings a coupon may use beside them (`campaigns.couponing`).
+COUPON_VALUES = {
+    "coupon_code": "0000-0000-00000",
+    "coupon_worth": "5,00 €",
+    "coupon_terms": "Wert: 5,00 €. Ab einem Einkauf von 20,00 €.",
+    "coupon_valid_until": "31.12.2026",
+}
 # Filled in by the legal notice alone.
 _LEGAL_VALUES = {
     "imprint": "Beispiel GmbH",
@@ -45,6 +52,8 @@ _LEGAL_VALUES = {
     "ground": "consent",
 }
 MAX_MAIL_BYTES = 256 * 1024
+_CODE = {"de": "Ihr Code", "en": "Your code"}
+_COUPON = re.compile(r"\bcoupon_(code|worth|terms|valid_until)\b")
 _LIQUID = re.compile(r"(\{\{.*?\}\}|\{%.*?%\})", re.DOTALL)
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -119,31 +128,46 @@ def languages(version: TemplateVersion) -> list[str]:
     ]
 
 
+def has_coupon(version: TemplateVersion) -> bool:
+    """Whether the text has a block that shows a coupon."""
+    return any(block.get("coupon") for block in version.blocks)
+
+
 @lru_cache(maxsize=64)
-def _kept(version_id: int, language: str, message_class: str) -> Compiled:
-    return compiled(TemplateVersion.objects.get(pk=version_id), language, message_class)
+def _kept(version_id: int, language: str, message_class: str, coupon: bool) -> Compiled:
+    return compiled(TemplateVersion.objects.get(pk=version_id), language, message_class, coupon=coupon)
 
 
-def compiled_once(version: TemplateVersion, language: str, message_class: str) -> Compiled:
+def compiled_once(version: TemplateVersion, language: str, message_class: str, *, coupon: bool = False) -> Compiled:
     """As `compiled`; a frozen version is compiled once per process."""
     if version.frozen_at:
-        return _kept(version.pk, language, message_class)
-    return compiled(version, language, message_class)
+        return _kept(version.pk, language, message_class, coupon)
+    return compiled(version, language, message_class, coupon=coupon)
 
 
-def compiled(version: TemplateVersion, language: str, message_class: str) -> Compiled:
-    """Make a version's blocks into templates for subject, plain text and HTML. Raises RenderError."""
+def compiled(version: TemplateVersion, language: str, message_class: str, *, coupon: bool = False) -> Compiled:
+    """Make a version's blocks into templates for subject, plain text and HTML. Raises RenderError.
+
+    coupon: the mail brings one; without it a block that would show one is left out.
+    """
     targets = tracking.countable(version)
     blocks = [
-        (block["kind"], block["text"][language], tracking.LINK % at if at in targets else block.get("url", ""))
+        (
+            "coupon" if block.get("coupon") else block["kind"],
+            block["text"][language],
+            tracking.LINK % at if at in targets else block.get("url", ""),
+        )
         for at, block in enumerate(version.blocks)
+        if coupon or not block.get("coupon")
     ]
     notice = legal.notice(language, message_class)
     pixel = "" if message_class == "transactional" else tracking.PIXEL
     try:
         return Compiled(
             _PLAIN.from_string(version.subject[language]),
-            _PLAIN.from_string("\n\n".join([*map(_plain, blocks), "-- \n" + _plain_notice(notice)]) + "\n"),
+            _PLAIN.from_string(
+                "\n\n".join([*(_plain(block, language) for block in blocks), "-- \n" + _plain_notice(notice)]) + "\n"
+            ),
             _HTML.from_string(_page(blocks, notice, language).replace("</body>", f"{pixel}</body>")),
             tracking.defaults(targets),
         )
@@ -161,9 +185,11 @@ def problems(version: TemplateVersion, values: Mapping[str, str] | None = None) 
     written = languages(version)
     if not written:
         found.append(_("Write a subject and every block in at least one language."))
+    if not has_coupon(version) and _COUPON.search(f"{version.subject}{version.blocks}"):
+        found.append(_("The text speaks of a coupon, but none is chosen. Choose one, or take its placeholders out."))
     for code in written:
         try:
-            content = compiled(version, code, "advertising").fill(COMMON_VALUES | _LEGAL_VALUES | dict(values or {}))
+            content = example(version, code, values)
         except RenderError as error:
             found.append(_("The text in “%(language)s” does not work: %(error)s") % {"language": code, "error": error})
             continue
@@ -174,11 +200,15 @@ def problems(version: TemplateVersion, values: Mapping[str, str] | None = None) 
 
 def example(version: TemplateVersion, language: str, values: Mapping[str, str] | None = None) -> Content:
     """The mail as an invented person would get it, for previews. Raises RenderError."""
-    return compiled(version, language, "advertising").fill(COMMON_VALUES | _LEGAL_VALUES | dict(values or {}))
+    brings = has_coupon(version)
+    given = COMMON_VALUES | _LEGAL_VALUES | (COUPON_VALUES if brings else {}) | dict(values or {})
+    return compiled(version, language, "advertising", coupon=brings).fill(given)
 
 
-def _plain(block: tuple[str, str, str]) -> str:
-    _kind, text, url = block
+def _plain(block: tuple[str, str, str], language: str) -> str:
+    kind, text, url = block
+    if kind == "coupon":
+        return f"{text.strip()}\n\n    {_CODE[language]}: {{{{ coupon_code }}}}\n\n{{{{ coupon_terms }}}}"
     return f"{text.strip()}\n{url}" if url else text.strip()
 
 
@@ -209,6 +239,10 @@ def _mjml(block: tuple[str, str, str], stash: Any) -> str:
     kind, text, url = block
     if kind == BlockKind.CTA and url:
         return f'<mj-button href="{stash(url)}">{stash(text.strip())}</mj-button>'
+    if kind == "coupon":
+        return _COUPON_FRAME.format(
+            text=stash(text.strip()), code=stash("{{ coupon_code }}"), terms=stash("{{ coupon_terms }}")
+        )
     return f"<mj-text>{stash(text.strip())}</mj-text>"
 
 
@@ -218,6 +252,12 @@ def _mjml_notice(sentence: legal.Sentence, stash: Any) -> str:
     return f"<mj-text>{stash(sentence.html or sentence.text)}</mj-text>"
 
 
+_COUPON_FRAME = """<mj-text align="center" font-size="20px" line-height="28px" font-weight="700"
+ container-background-color="#f4f1ea" padding="24px 24px 4px">{text}</mj-text>
+<mj-text align="center" font-family="Consolas, 'Courier New', monospace" font-size="24px" line-height="34px"
+ font-weight="700" color="#1f5f5b" container-background-color="#f4f1ea" padding="4px 12px">{code}</mj-text>
+<mj-text align="center" font-size="13px" line-height="20px" container-background-color="#f4f1ea"
+ padding="4px 24px 24px">{terms}</mj-text>"""
 _FRAME = """<mjml><mj-head><mj-attributes>
 <mj-all font-family="Georgia, 'Times New Roman', serif" />
 <mj-text font-size="16px" line-height="25px" color="#2b2a27" padding="8px 24px" />

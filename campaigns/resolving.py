@@ -13,6 +13,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
+from campaigns import couponing
 from campaigns.models import Delivery, Receipt
 from campaigns.sending import CRASHES_ALLOWED, change, fetch, mark_undeliverable
 from crm.models import ContactPoint
@@ -77,6 +78,7 @@ def resolve() -> dict[str, int]:
     moved["again"] = change(
         PROVABLY_NOT_SENT, {"grace": timedelta(seconds=settings.SEND_GRACE_S), "watermark": WATERMARK}
     )
+    moved["coupons"] = couponing.take_back()
     return moved
 
 

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils.timezone import now
 
-from campaigns import composing, gating, rendering, tracking, transport
+from campaigns import composing, couponing, gating, rendering, tracking, transport
 from campaigns.message import StableMessage
 from campaigns.models import TemplateVersion
 from campaigns.transport import Outcome, Transport, Verdict
@@ -107,6 +107,7 @@ class Sender:
         self.sent = 0
         self.pause_until = 0.0
         self._troubles = 0
+        self._coupons: list[UUID] = []
 
     def work(self, seconds: float) -> int:
         """Send what is due until nothing is left or the time is over. Returns how many rows were taken up.
@@ -145,6 +146,7 @@ class Sender:
         """Send what was claimed, and give back what there is no time for. Returns how many rows there were."""
         if not claim.rows:
             return 0
+        self._coupons = []
         try:
             shop = Shop.current()
             for mail, order in self._composed(claim, shop):
@@ -153,6 +155,8 @@ class Sender:
                 self._send_one(mail, order, claim.token, shop)
         finally:
             self._persist(lambda: change(RELEASE, {"token": claim.token}))
+        if self._coupons:
+            self._persist(lambda: couponing.take_back(self._coupons))
         return len(claim.rows)
 
     def _composed(self, claim: Claim, shop: Shop) -> Iterable[tuple[StableMessage, composing.Order]]:
@@ -162,13 +166,15 @@ class Sender:
             ids = [pk for pk, *of in claim.rows if of == [kind, purpose]]
             orders |= self._persist(partial(composing.load, ids, kind, purpose, shop))
         versions = TemplateVersion.objects.in_bulk({order.version_id for order in orders.values()})
+        orders = self._persist(lambda: couponing.with_codes(orders, versions))
+        self._coupons = [pk for pk, order in orders.items() if order.coupon]
         counted = {(order.campaign_id, order.version_id) for order in orders.values() if order.tracking}
         codes = {pair: tracking.codes(pair[0], versions[pair[1]]) for pair in counted}
         for pk, *_of in claim.rows:
             if pk not in orders:
                 continue
             order = orders[pk]
-            if not order.address:
+            if not order.address or (order.coupon_batch and not order.coupon):
                 # The gate says why: it stays the one place that refuses.
                 yield StableMessage(), order
                 continue

@@ -5,7 +5,7 @@ from uuid import uuid4
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from campaigns import composing, recipes, transport
+from campaigns import composing, couponing, recipes, transport
 from campaigns.models import Campaign
 from campaigns.transport import Verdict
 from crm import salutation
@@ -23,6 +23,7 @@ class TestMailError(ValueError):
 def order_for(campaign: Campaign, address: str, language: str) -> composing.Order:
     """What the invented person's mail needs, to `address`."""
     recipe = recipes.everything()[campaign.recipe]
+    batch = couponing.of_campaign(campaign)
     return composing.Order(
         id=uuid4(),
         customer_id=0,
@@ -37,6 +38,7 @@ def order_for(campaign: Campaign, address: str, language: str) -> composing.Orde
         address=address,
         ground="consent",
         purchase={},
+        coupon=couponing.example(batch) if batch else None,
     )
 
 

@@ -12,6 +12,7 @@ urlpatterns = [
     path("api/v1/runs/<int:pk>/", api.RunDetail.as_view(), name="api-run"),
     path("campaigns/", overview.campaigns, name="campaigns"),
     path("campaigns/recipes/<slug:code>/switch", overview.switch, name="recipe_switch"),
+    path("campaigns/recipes/<slug:code>/coupon", overview.coupon, name="recipe_coupon"),
     path("campaigns/tracking/switch", tracking.switch, name="tracking_switch"),
     path("campaigns/mailings/new", mailing.new, name="mailing_new"),
     path("campaigns/mailings/audience", mailing.audience, name="mailing_audience"),

@@ -7,18 +7,19 @@ from csp.constants import NONE, SELF, UNSAFE_INLINE
 from csp.decorators import csp_replace
 from django.contrib import messages
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from campaigns import composing, drafting, mail_use, planning, rendering, testing, tracking
+from campaigns import composing, couponing, drafting, mail_use, planning, recipes, rendering, testing, tracking
 from campaigns.audience import Reach, reach_of
 from campaigns.forms import LaunchForm, MailingForm, initial_of
 from campaigns.models import Campaign, Delivery
 from campaigns.planning import LaunchError
 from campaigns.reasons import sentence, why_closed
+from campaigns.recipe import Occasion
 from campaigns.testing import TestMailError
 from campaigns.views.overview import NOT_SENT, OPEN, tally_of
 from crm import access
@@ -56,8 +57,11 @@ def _mailing(pk: int) -> Campaign:
 @requires("campaigns.manage")
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
-    """Write a mailing; it becomes a draft when it is kept."""
-    return _write(request, None)
+    """Write a mailing; it becomes a draft when it is kept. `?recipe=coupon`: one that brings a coupon."""
+    asked = request.GET.get("recipe", drafting.RECIPE)
+    if asked not in {recipe.code for recipe in recipes.of_occasion(Occasion.SCHEDULED)}:
+        raise Http404
+    return _write(request, None, asked)
 
 
 @requires("campaigns.view")
@@ -70,30 +74,37 @@ def mailing(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "campaigns/mailing.html", _watched(campaign))
 
 
-def _write(request: HttpRequest, campaign: Campaign | None) -> HttpResponse:
+def _write(request: HttpRequest, campaign: Campaign | None, recipe: str = drafting.RECIPE) -> HttpResponse:
     shop = Shop.current()
+    recipe = campaign.recipe if campaign else recipe
     if request.method == "POST":
-        form = MailingForm(request.POST, shop=shop)
+        form = MailingForm(request.POST, shop=shop, needs_coupon=_needs_coupon(recipe))
         if form.is_valid():
             try:
-                kept = drafting.keep(form, request.user, campaign.pk if campaign else None)  # type: ignore[arg-type]
+                kept = drafting.keep(form, request.user, campaign.pk if campaign else None, recipe)  # type: ignore[arg-type]
             except LaunchError as error:
                 messages.error(request, str(error))
                 return redirect("campaigns")
             messages.success(request, _("The draft is kept."))
             return redirect("mailing", pk=kept.pk)
-        return render(request, "campaigns/draft.html", _draft(request, campaign, form), status=422)
-    return render(request, "campaigns/draft.html", _draft(request, campaign, _form(request, campaign, shop)))
+        return render(request, "campaigns/draft.html", _draft(request, campaign, form, recipe=recipe), status=422)
+    fresh = _form(request, campaign, shop, recipe)
+    return render(request, "campaigns/draft.html", _draft(request, campaign, fresh, recipe=recipe))
 
 
-def _form(request: HttpRequest, campaign: Campaign | None, shop: Shop) -> MailingForm:
+def _needs_coupon(recipe: str) -> bool:
+    return recipes.everything()[recipe].brings == "always"
+
+
+def _form(request: HttpRequest, campaign: Campaign | None, shop: Shop, recipe: str) -> MailingForm:
     """The form as it stands before anybody wrote: the draft's text, or the one a mailing starts with."""
-    version = campaign.template_version if campaign else drafting.starting_text()
+    version = campaign.template_version if campaign else drafting.starting_text(recipe)
     initial = initial_of(version, campaign.send_at if campaign else None, drafting.signature_of(campaign))
     signer = campaign.options.get("signed_by") if campaign else request.user.pk
     stages = campaign.stages if campaign else []
     given = {"name": campaign.name if campaign else "", "stages": stages, "signed_by": signer}
-    form = MailingForm(initial=initial | given, shop=shop)
+    given["coupon"] = campaign.options.get(couponing.OPTION) if campaign else None
+    form = MailingForm(initial=initial | given, shop=shop, needs_coupon=_needs_coupon(recipe))
     if campaign is None:
         for code in form.languages[1:]:
             for name in ("subject", "appreciation", "closing"):
@@ -102,14 +113,21 @@ def _form(request: HttpRequest, campaign: Campaign | None, shop: Shop) -> Mailin
 
 
 def _draft(
-    request: HttpRequest, campaign: Campaign | None, form: MailingForm, launch: LaunchForm | None = None
+    request: HttpRequest,
+    campaign: Campaign | None,
+    form: MailingForm,
+    launch: LaunchForm | None = None,
+    recipe: str = drafting.RECIPE,
 ) -> dict[str, Any]:
     version = campaign.template_version if campaign else None
     stages = known_stages(form["stages"].value() or [])
     reach = reach_of(stages, campaign.send_at if campaign else None) if stages else None
     problems = rendering.problems(version) if version else []
+    if campaign and version:
+        problems += couponing.problems(campaign, needed=_needs_coupon(campaign.recipe))
     return {
         "campaign": campaign,
+        "recipe": recipes.everything()[recipe],
         "form": form,
         "launch": launch or LaunchForm(),
         "reach": reach,
@@ -157,16 +175,21 @@ def audience(request: HttpRequest) -> HttpResponse:
 @xframe_options_sameorigin
 @csp_replace(MAIL_POLICY)  # type: ignore[arg-type]
 def preview(request: HttpRequest, pk: int) -> HttpResponse:
-    """The mail itself, for an invented person, in a frame that can do nothing."""
-    campaign, shop = _mailing(pk), Shop.current()
+    """The mail itself, for an invented person, in a frame that can do nothing; a recipe's own mail, too."""
+    campaign = get_object_or_404(Campaign.objects.select_related("template_version"), pk=pk)
+    shop, recipe = Shop.current(), recipes.everything()[campaign.recipe]
     version = campaign.template_version
     if version is None:
         return HttpResponse(_("There is no text yet."), content_type="text/plain; charset=utf-8")
     language = rendering.language_for(version, request.GET.get("language", ""), shop.language)
     order = testing.order_for(campaign, "preview@invalid.test", language)
-    values = composing.values(order, shop, language) | dict.fromkeys(composing.LINKS, "about:blank")
+    values = (
+        composing.values(order, shop, language) | dict.fromkeys(composing.LINKS, "about:blank") | dict(recipe.values)
+    )
+    if order.coupon:
+        values |= couponing.values(order.coupon, language)
     try:
-        content = rendering.compiled(version, language, order.message_class).fill(values)
+        content = rendering.compiled(version, language, order.message_class, coupon=bool(order.coupon)).fill(values)
     except (rendering.RenderError, KeyError) as error:
         return HttpResponse(str(error), content_type="text/plain; charset=utf-8", status=422)
     return HttpResponse(content.html)
@@ -200,7 +223,8 @@ def launch(request: HttpRequest, pk: int) -> HttpResponse:
     if campaign.status != Campaign.Status.DRAFT:
         messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
         return redirect("mailing", pk=pk)
-    context = _draft(request, campaign, _form(request, campaign, Shop.current()), form)
+    fresh = _form(request, campaign, Shop.current(), campaign.recipe)
+    context = _draft(request, campaign, fresh, form, campaign.recipe)
     return render(request, "campaigns/draft.html", context, status=422)
 
 
@@ -261,6 +285,7 @@ def _watched(campaign: Campaign) -> dict[str, Any]:
         "previews": previews(campaign),
         "stage_names": [stage.label for stage in STAGES if stage.code in campaign.stages],
         "closed": why_closed(),
+        "coupon": couponing.of_campaign(campaign),
         "use": mail_use.totals(campaign.pk),
         "counting": tracking.is_on(),
     }

@@ -14,15 +14,17 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from campaigns import drafting, mail_use, panels, planning, recipes, tracking
+from campaigns import couponing, drafting, mail_use, panels, planning, recipes, rendering, tracking
+from campaigns.forms import CouponForm
 from campaigns.models import Campaign, Delivery
 from campaigns.reasons import why_closed
 from campaigns.recipe import Recipe
 from crm import access, days
 from crm.access import requires
 from crm.models import Customer
+from loyalty.models import CouponBatch
 
 WINDOW_DAYS = 30
 PAGE = 25
@@ -49,12 +51,14 @@ class Standing:
     campaign: Campaign
     tally: Tally
     clicks: int = 0
+    coupon: CouponBatch | None = None
+    trouble: str = ""
 
 
 @requires("campaigns.view")
 @require_GET
 def campaigns(request: HttpRequest) -> HttpResponse:
-    """Nine queries, however many mailings there are."""
+    """Ten queries, however many mailings there are."""
     everything = recipes.everything()
     standing = [campaign for campaign in recipes.standing_campaigns() if campaign.recipe in everything]
     mailings = Campaign.objects.filter(standing=False).select_related("launched_by", "created_by").order_by("-pk")
@@ -66,12 +70,14 @@ def campaigns(request: HttpRequest) -> HttpResponse:
     recent = tallies([campaign.pk for campaign in standing], since_days=WINDOW_DAYS)
     whole = tallies([campaign.pk for campaign in shown])
     clicks = mail_use.clicks_since([campaign.pk for campaign in standing], days.today() - timedelta(days=WINDOW_DAYS))
+    coupons = CouponBatch.objects.in_bulk([number for one in standing if (number := one.options.get(couponing.OPTION))])
     return render(
         request,
         "campaigns/overview.html",
         {
             "standing": [
-                Standing(everything[one.recipe], one, recent[one.pk], clicks.get(one.pk, 0)) for one in standing
+                Standing(everything[one.recipe], one, recent[one.pk], clicks.get(one.pk, 0), *_coupon(one, coupons))
+                for one in standing
             ],
             "mailings": [(campaign, whole[campaign.pk]) for campaign in shown],
             "window": WINDOW_DAYS,
@@ -82,6 +88,13 @@ def campaigns(request: HttpRequest) -> HttpResponse:
             "counting": tracking.is_on(),
         },
     )
+
+
+def _coupon(campaign: Campaign, coupons: dict[int, CouponBatch]) -> tuple[CouponBatch | None, str]:
+    """What a recipe's mails bring, and why they cannot."""
+    number = campaign.options.get(couponing.OPTION)
+    batch = coupons.get(number) if number else None
+    return batch, couponing.refusal(batch) if number else ""
 
 
 def columns(may_copy: bool) -> list[tuple[str, str, str, str]]:
@@ -125,6 +138,30 @@ def switch(request: HttpRequest, code: str) -> HttpResponse:
 
 
 @requires("campaigns.manage")
+@require_http_methods(["GET", "HEAD", "POST"])
+def coupon(request: HttpRequest, code: str) -> HttpResponse:
+    """Choose the coupon that a recipe's mails bring from now on."""
+    recipe = recipes.everything().get(code)
+    if recipe is None or not recipe.standing or not recipe.brings:
+        raise Http404
+    campaign = recipes.standing_campaign(recipe)
+    form = CouponForm(request.POST or None, initial={"coupon": campaign.options.get(couponing.OPTION)})
+    if request.method == "POST" and form.is_valid():
+        couponing.choose(campaign, form.cleaned_data["coupon"], request.user)  # type: ignore[arg-type]
+        messages.success(request, _("Kept. It holds for every mail that is planned from now on."))
+        return redirect("recipe_coupon", code)
+    version = campaign.template_version
+    context = {
+        "recipe": recipe,
+        "campaign": campaign,
+        "form": form,
+        "trouble": couponing.refusal(couponing.of_campaign(campaign)) if campaign.options.get(couponing.OPTION) else "",
+        "previews": [(one, version.subject[one]) for one in rendering.languages(version)] if version else [],
+    }
+    return render(request, "campaigns/recipe_coupon.html", context, status=422 if form.errors else 200)
+
+
+@requires("campaigns.manage")
 @require_POST
 def copy(request: HttpRequest, pk: int) -> HttpResponse:
     """A copy is a draft: it has no time, and sends nothing until it is launched itself."""
@@ -151,7 +188,7 @@ def customer_mails(request: HttpRequest, pk: int) -> HttpResponse:
         "campaigns/customer_mails.html",
         {
             "customer": customer,
-            "mails": panels.mails_of(customer, kept),
+            "mails": panels.mails_of(customer, kept, access.may(request.user, "coupons.view")),
             "older": kept[-1].planned_at.isoformat() if more else "",
         },
     )

@@ -12,15 +12,20 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from crm import sql
 from crm.days import today
 from crm.models import Customer, User
-from loyalty.coupons import codes, terms
+from loyalty.coupons import codes, ledger, terms
 from loyalty.models import Coupon, CouponBatch
 
 CHUNK = 20_000
 IN_PARTS = 100_000  # how often an amount may be spent in parts: its `left` ends it first
+
+# Reasons that no person wrote; pages translate them.
+NOT_SENT = gettext_noop("mail not sent")
+RUN_OUT = gettext_noop("run out")
 
 STAGING = """
 CREATE TEMP TABLE IF NOT EXISTS st_coupon (position bigint, code text, written text, customer_id bigint, cause text,
@@ -113,6 +118,20 @@ def of_causes(causes: Sequence[str]) -> dict[str, Coupon]:
     """The codes made for these causes."""
     found = Coupon.objects.select_related("batch").filter(cause__in=causes)
     return {coupon.cause: coupon for coupon in found if coupon.cause}
+
+
+def take_back(causes: Sequence[str], reason: str) -> int:
+    """End the codes of causes that came to nothing and that nobody was told of. Used ones stay as they are.
+
+    Answers how many it ended.
+    """
+    unused = Coupon.objects.filter(cause__in=causes, used=0, voided_at=None)
+    parameters = {
+        "coupons": list(unused.values_list("pk", flat=True)), "moment": now(), "staff": None, "source": None,
+        "place": "", "reason": reason[:200],
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        return len(sql.rows(cursor, ledger.VOID, parameters))
 
 
 def thought_of(batch: CouponBatch, written: str, uses: int, staff: User | None = None) -> Coupon:

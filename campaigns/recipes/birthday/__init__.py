@@ -59,5 +59,6 @@ RECIPE = Recipe(
     blocks=BLOCKS,
     priority=30,
     on_by_default=True,
+    brings="may",
     options={"leap_day": "28-02"},
 )

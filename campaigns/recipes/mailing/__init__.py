@@ -36,4 +36,5 @@ RECIPE = Recipe(
     purpose="newsletter",
     subject=SUBJECT,
     blocks=BLOCKS,
+    brings="may",
 )

@@ -38,4 +38,5 @@ RECIPE = Recipe(
     values={"purchase_number": "10023", "purchase_date": "2026-11-02", "place": "Laden Ost"},
     priority=40,
     on_by_default=True,
+    brings="may",
 )
