@@ -29,14 +29,15 @@ RUN_OUT = gettext_noop("run out")
 
 STAGING = """
 CREATE TEMP TABLE IF NOT EXISTS st_coupon (position bigint, code text, written text, customer_id bigint, cause text,
-  uses int, guessable boolean, imported boolean) ON COMMIT DELETE ROWS"""
+  uses int, valid_until date, guessable boolean, imported boolean) ON COMMIT DELETE ROWS"""
 
 STORE = """
 WITH made AS (
   INSERT INTO loyalty_coupon (batch_id, code, written, customer_id, uses, "left", valid_from, valid_until, guessable,
     imported, cause, issued_at)
   SELECT b.id, s.code, s.written, s.customer_id, coalesce(s.uses, CASE WHEN b.in_parts THEN %(in_parts)s ELSE b.uses END),
-    CASE WHEN b.in_parts THEN b.value END, %(start)s, %(end)s, s.guessable, s.imported, s.cause, %(moment)s
+    CASE WHEN b.in_parts THEN b.value END, %(start)s, coalesce(s.valid_until, %(end)s),
+    s.guessable, s.imported, s.cause, %(moment)s
   FROM st_coupon s JOIN loyalty_couponbatch b ON b.id = %(batch)s
   WHERE s.customer_id IS NULL OR EXISTS (SELECT FROM crm_customer c WHERE c.id = s.customer_id AND c.erased_at IS NULL)
   ORDER BY s.code
@@ -53,7 +54,10 @@ class IssueError(ValueError):
 
 @dataclass(frozen=True)
 class Wanted:
-    """A code to be made. `code` '' is made at random. `cause`: made once for it, whatever asks again."""
+    """A code to be made. `code` '' is made at random. `cause`: made once for it, whatever asks again.
+
+    valid_until: its last day where that is another than the batch says, as of a code issued elsewhere.
+    """
 
     customer_id: int | None = None
     cause: str | None = None
@@ -62,6 +66,12 @@ class Wanted:
     uses: int | None = None
     guessable: bool = False
     imported: bool = False
+    valid_until: date | None = None
+
+
+# Who holds it, may use it. Most codes of a million are this one wish.
+ANYBODY = Wanted()
+_PLAIN = "{place}\t{code}\t\t\\N\t\\N\t\\N\t\\N\tf\tf\n"
 
 
 def issue(
@@ -94,7 +104,7 @@ def many(
     """
     made = 0
     while made < count:
-        made += len(issue(batch, [Wanted()] * min(CHUNK, count - made), staff))
+        made += len(issue(batch, [ANYBODY] * min(CHUNK, count - made), staff))
         progress(made)
     return made
 
@@ -148,13 +158,17 @@ def thought_of(batch: CouponBatch, written: str, uses: int, staff: User | None =
 
 def _store(wanted: Sequence[Wanted], parameters: dict[str, Any]) -> list[str]:
     fresh = iter(codes.random_codes(sum(not one.code for one in wanted)))
+    lines = (
+        _PLAIN.format(place=place, code=next(fresh)) if one is ANYBODY else _line(place, one, one.code or next(fresh))
+        for place, one in enumerate(wanted)
+    )
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(STAGING)
         sql.copy(
             cursor,
             "st_coupon",
-            "position, code, written, customer_id, cause, uses, guessable, imported",
-            (_line(place, one, one.code or next(fresh)) for place, one in enumerate(wanted)),
+            "position, code, written, customer_id, cause, uses, valid_until, guessable, imported",
+            lines,
         )
         return [code for (code,) in sql.rows(cursor, STORE, parameters)]
 
@@ -162,6 +176,6 @@ def _store(wanted: Sequence[Wanted], parameters: dict[str, Any]) -> list[str]:
 def _line(place: int, one: Wanted, code: str) -> str:
     fields = [
         place, code, sql.escaped(one.written), one.customer_id, one.cause and sql.escaped(one.cause), one.uses,
-        one.guessable, one.imported,
+        one.valid_until, one.guessable, one.imported,
     ]  # fmt: skip
     return "\t".join(sql.NULL if value is None else str(value) for value in fields) + "\n"
