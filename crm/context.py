@@ -18,7 +18,13 @@ NAV = (
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Template context of the frame. `nav` holds only what the user may open."""
+    """Template context of the frame. `nav` holds only what the user may open. Worked out once, though a page has parts."""
+    if not hasattr(request, "_shell"):
+        request._shell = _shell(request)  # type: ignore[attr-defined]
+    return request._shell  # type: ignore[attr-defined]
+
+
+def _shell(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {"shop": getattr(request, "shop", None), "nav": []}

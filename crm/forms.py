@@ -4,6 +4,10 @@ from typing import Any
 
 from django.forms import BaseForm
 from django.forms.renderers import TemplatesSetting
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from crm.drawing import drawn
 
 WIDGET_CLASSES = {"select": "form-select", "checkbox": "form-check-input", "radio": "form-check-input"}
 
@@ -12,6 +16,10 @@ class Renderer(TemplatesSetting):
     """Django's own forms with our field template (label, help, errors, `aria-describedby`)."""
 
     field_template_name = "components/field.html"
+
+    def render(self, template_name: str, context: dict[str, Any], request: HttpRequest | None = None) -> SafeString:
+        done = drawn(template_name, context)
+        return super().render(template_name, context, request) if done is None else done  # type: ignore[return-value]
 
 
 def styled(form: BaseForm) -> None:

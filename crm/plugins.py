@@ -4,7 +4,7 @@ An upper app registers one `Plugin` in its `AppConfig.ready`. Every hook has a d
 pages and its sync work with no upper app installed. Hooks that write run in crm's own transaction.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -70,12 +70,16 @@ class Feeling:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the customer list: `template` is rendered with `customer` and the user's language."""
+    """A column of the customer list: `template` is rendered with `customer` and the user's language.
+
+    alike: what the cell depends on; customers for whom it is equal share a cell that is rendered once a page.
+    """
 
     code: str
     label: str | Promise
     template: str
     order: int = 50
+    alike: Callable[[Any], Hashable] | None = None
 
 
 @dataclass(frozen=True)

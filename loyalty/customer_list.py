@@ -1,5 +1,8 @@
 """What loyalty shows in the customer list, and the filters it adds there."""
 
+from datetime import date
+from typing import Any
+
 import django_filters
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
@@ -11,10 +14,28 @@ from loyalty.models import Assessment
 from loyalty.stages import STAGES
 from loyalty.status import Status, status_expression
 
+
+def judged(customer: Any) -> Assessment | None:
+    return getattr(customer, "assessment", None)
+
+
+def stage_of(customer: Any) -> str | None:
+    return judgement.stage if (judgement := judged(customer)) else None
+
+
+def status_of(customer: Any) -> tuple[str | None, bool]:
+    return customer.loyalty_status, judged(customer) is not None
+
+
+def last_purchase_of(customer: Any) -> tuple[date | None, bool]:
+    judgement = judged(customer)
+    return judgement.last_order_on if judgement else None, judgement is not None
+
+
 COLUMNS = (
-    Column("stage", _("Stage"), "loyalty/column_stage.html", 10),
-    Column("status", _("Status"), "loyalty/column_status.html", 20),
-    Column("last_purchase", _("Last purchase"), "loyalty/column_last_purchase.html", 30),
+    Column("stage", _("Stage"), "loyalty/column_stage.html", 10, stage_of),
+    Column("status", _("Status"), "loyalty/column_status.html", 20, status_of),
+    Column("last_purchase", _("Last purchase"), "loyalty/column_last_purchase.html", 30, last_purchase_of),
 )
 
 

@@ -1,7 +1,7 @@
 """Tags and filters of the design kit: icons, the theme, and how values are written (`crm.display`)."""
 
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from re import findall
 from typing import Any
@@ -30,6 +30,11 @@ def sprite_names() -> frozenset[str]:
 @register.simple_tag
 def icon(name: str, classes: str = "", label: str = "") -> SafeString:
     """An icon of the sprite. It is decoration unless `label` says what it means; an unknown name raises."""
+    return _icon(name, classes, str(label))
+
+
+@lru_cache(maxsize=1000)
+def _icon(name: str, classes: str, label: str) -> SafeString:
     if name not in sprite_names():
         raise template.TemplateSyntaxError(f"There is no icon {name!r} in static/icons/sprite.svg.")
     spoken: str = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
