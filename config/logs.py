@@ -13,7 +13,12 @@ _ROW = re.compile(r"(DETAIL|CONTEXT|QUERY|STATEMENT):.*?(?=\n\n|\Z)", re.DOTALL)
 
 
 def mask(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
-    """Replace e-mail addresses, phone numbers and database rows in every text of a log entry."""
+    """Replace e-mail addresses, phone numbers and database rows in every text of a log entry.
+
+    Of a request's address the query goes: names are searched and coupon codes looked up in it.
+    """
+    if isinstance(event.get("request"), str):
+        event["request"] = event["request"].partition("?")[0]
     for key, value in event.items():
         if key not in {"timestamp", "request_id"} and isinstance(value, str):
             event[key] = _NUMBER.sub("[number]", _ADDRESS.sub("[address]", _ROW.sub("[row]", value)))

@@ -23,6 +23,7 @@ from crm.worklist_rows import due_words
 from loyalty import badges
 from loyalty.coupons import terms
 from loyalty.coupons.pages import open_codes, written
+from loyalty.models import Coupon
 from loyalty.status import Status
 
 FACTS = 3
@@ -106,7 +107,9 @@ def gathered(customer: Customer, user: User) -> Known:
     valid = Purchase.objects.filter(VALID, customer=customer)
     bought = valid.aggregate(n=Count("pk"), last=Max("ordered_on"))
     cases = customer.complaints.exclude(state=Complaint.State.CLOSED)
-    usable = open_codes(customer.coupons.select_related("batch__free_product")).order_by("valid_until", "pk")
+    usable = open_codes(Coupon.objects.filter(customer=customer).select_related("batch__free_product")).order_by(
+        "valid_until", "pk"
+    )
     contacts = customer.interactions.select_related("staff").order_by("-occurred_at", "-pk")
     return Known(
         customer,
@@ -239,7 +242,9 @@ def settle(known: Known) -> Suggestion | None:
 
 
 def listen(known: Known) -> Suggestion | None:
-    return known.alert and Suggestion(
+    if known.alert is None:
+        return None
+    return Suggestion(
         _("Good that you are here. Is there something we should do better?"),
         _("Something went badly and nobody has settled it yet: listen first, offer nothing today."),
     )

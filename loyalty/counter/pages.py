@@ -49,6 +49,7 @@ def counter(request: HttpRequest) -> HttpResponse:
     if len(found.people) == 1 and not found.refusal:
         return redirect(f"{reverse('counter')}?customer={found.people[0].pk}")
     done = redeemed(request, request.GET.get("done", ""))
+    buyer = None if found.people else buyer  # somebody else is looked for
     return page(request, found, buyer, typed=typed, done=done, status=429 if found.throttled else 200)
 
 
@@ -105,11 +106,12 @@ def undo(request: HttpRequest) -> HttpResponse:
 @require_POST
 def moment(request: HttpRequest, pk: int) -> HttpResponse:
     """Record how it was, once, however often the form is sent."""
-    customer = get_object_or_404(Customer, pk=pk, erased_at=None, merged_into=None)
+    living = {"erased_at": None, "merged_into": None, "restricted_at": None, "deceased_at": None}
+    customer = get_object_or_404(Customer, pk=pk, **living)
     here = f"{reverse('counter')}?customer={pk}"
     form = MomentForm(request.POST)
     if not form.is_valid():
-        messages.error(request, " ".join(error for errors in form.errors.values() for error in errors))
+        messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
         return redirect(here)
     given = form.cleaned_data
 

@@ -83,6 +83,15 @@ def test_a_code_is_typed_redeemed_and_undone(people, page_as, axe, screenshot, s
     assert Redemption.objects.get().state == "released"
 
 
+def test_a_double_tap_redeems_once(people, page_as):
+    made = coupon(batch(uses=5))
+    page = page_as("support", f"/counter/?q={made.code}", lang="en", width=390)
+    page.locator("[name=total]").fill("30")
+    page.locator(".counter-redeem button[type=submit]").dblclick()
+    page.locator(".counter-off").wait_for()
+    assert Redemption.objects.count() == 1
+
+
 def test_two_taps_say_how_it_was(people, page_as, screenshot):
     page = page_as("support", f"/counter/?customer={people.pk}", lang="de", width=390)
     page.locator(".counter-felt .is-positive").first.click()

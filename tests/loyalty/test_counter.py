@@ -130,6 +130,12 @@ class TestOneField:
         assert "Adler" in text(look(staff, "Adler"))
         assert "€5.00" in text(look(colleague, made.code))
 
+    def test_codes_and_names_stay_out_of_the_log(self, as_staff, caplog) -> None:
+        staff = as_staff("support")
+        for guess in codes.random_codes(11):
+            look(staff, guess)
+        assert "429" in caplog.text and guess not in caplog.text
+
     def test_looking_up_usable_codes_and_names_is_no_guessing(self, as_staff) -> None:
         CustomerFactory(family_name="Adler")
         staff, made = as_staff("support"), coupon()
@@ -352,6 +358,8 @@ class TestFacts:
         bought(anna, "Hausmischung", 5, 40)
         page = text(as_staff("support").get("/counter/", {"customer": anna.pk}))
         assert "Nothing is offered" in page and "Hausmischung" not in page and "How was it?" not in page
+        sent = {"key": "k", "touchpoint": "advice", "emotion": "pleased"}
+        assert as_staff("support").post(f"/counter/customers/{anna.pk}/moment/", sent).status_code == 404
 
     def test_names_are_as_given_and_a_form_of_address_only_if_said(self) -> None:
         wanted = {"ms": "Ms Dr. Özdemir", "mr": "Mr Dr. Özdemir", "neutral": "", "none": ""}
