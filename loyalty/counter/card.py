@@ -1,35 +1,24 @@
-"""Three facts about the customer who stands at the counter, and one sentence to say, with its reason.
+"""What the counter shows of a customer: three facts, a sentence, where they stand, open coupons."""
 
-The sentence follows from facts alone: rules in order, the first that holds speaks. While a complaint or an alert is open
-nothing is offered, and no emotion that somebody tagged is ever quoted back.
-"""
-
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
-from django.db.models import Count, Max
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from crm import display, permission
-from crm.access import may
-from crm.models import Complaint, Customer, Interaction, Purchase, PurchaseLine, Task, User
-from crm.views.profile import VALID, birthday
+from crm.models import Complaint, Customer, Interaction, Task, User
 from crm.worklist_rows import due_words
 from loyalty import badges
-from loyalty.coupons import terms
-from loyalty.coupons.pages import open_codes, written
-from loyalty.models import Coupon
+from loyalty.counter.known import COUPONS, FAVOURITE, Known, gathered
+from loyalty.counter.sentences import suggestion
 from loyalty.status import Status
 
 FACTS = 3
-COUPONS = 5
 SOON = 14  # days before a birthday
-FAVOURITE = 2  # purchases with the same product
 LONGEST_QUOTE = 90
 
 
@@ -42,34 +31,6 @@ class Fact:
     text: str = ""
     url: str = ""
     tone: str = ""
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    """What one could say, and why."""
-
-    sentence: str
-    because: str
-
-
-@dataclass(frozen=True)
-class Known:
-    """What the facts and the sentence are made of."""
-
-    customer: Customer
-    day: date
-    case: Complaint | None
-    tasks: list[Task]
-    favourite: dict[str, Any] | None
-    purchases: int
-    last_on: date | None
-    birthday: dict[str, Any] | None
-    contact: Interaction | None
-    coupons: list[dict[str, Any]]
-
-    @property
-    def alert(self) -> Task | None:
-        return next((task for task in self.tasks if task.kind == Task.Kind.ALERT), None)
 
 
 def card(customer: Customer, user: User) -> dict[str, Any]:
@@ -103,44 +64,6 @@ def spoken_name(customer: Customer) -> str:
     return _("Mr %(name)s") % {"name": named}
 
 
-def gathered(customer: Customer, user: User) -> Known:
-    valid = Purchase.objects.filter(VALID, customer=customer)
-    bought = valid.aggregate(n=Count("pk"), last=Max("ordered_on"))
-    cases = customer.complaints.exclude(state=Complaint.State.CLOSED)
-    usable = open_codes(Coupon.objects.filter(customer=customer).select_related("batch__free_product")).order_by(
-        "valid_until", "pk"
-    )
-    contacts = customer.interactions.select_related("staff").order_by("-occurred_at", "-pk")
-    return Known(
-        customer,
-        timezone.localdate(),
-        cases.order_by("due_at", "pk").first(),
-        list(customer.tasks.filter(state=Task.State.OPEN).order_by("due_at", "pk")[:5]),
-        favourite(customer),
-        bought["n"],
-        bought["last"],
-        birthday(customer, True) if may(user, "pii.view") else None,
-        contacts.first(),
-        [
-            {"coupon": one, "shown": written(one), "worth": terms.worth(one.batch, one.left)}
-            for one in usable[: COUPONS + 1]
-        ],
-    )
-
-
-def favourite(customer: Customer) -> dict[str, Any] | None:
-    """The product that is in most of the purchases: product, name, n purchases with it, last day."""
-    lines = PurchaseLine.objects.filter(
-        purchase__customer=customer, purchase__status__in=["paid", "completed"], purchase__net__gt=0,
-        product__isnull=False,
-    )  # fmt: skip
-    often = lines.values("product", "product__name", "product__external_id").annotate(
-        n=Count("purchase", distinct=True), last=Max("purchase__ordered_on")
-    )
-    found = often.order_by("-n", "-last", "product").first()
-    return found and found | {"name": found["product__name"] or found["product__external_id"]}
-
-
 # Three facts
 
 
@@ -172,9 +95,15 @@ def complaint(case: Complaint) -> Fact:
         text = _("Complaint taken down %(ago)s, answer overdue since %(when)s.") % words
     else:
         text = _("Complaint taken down %(ago)s, answer due %(when)s.") % words
-    quote = " ".join(case.text.split())
-    quote = quote if len(quote) <= LONGEST_QUOTE else f"{quote[: LONGEST_QUOTE - 1]}…"
-    return Fact("alert-circle", quote, text, case.get_absolute_url(), "bad")
+    return Fact("alert-circle", quoted(case.text), text, case.get_absolute_url(), "bad")
+
+
+def quoted(words: str) -> str:
+    """The beginning of what somebody said, ending at a word, and closed like a sentence."""
+    plain = " ".join(words.split())
+    if len(plain) > LONGEST_QUOTE:
+        return f"{plain[:LONGEST_QUOTE].rsplit(' ', 1)[0]} …"
+    return plain if plain.endswith((".", "!", "?", "…")) else f"{plain}."
 
 
 def usual(known: Known) -> Fact:
@@ -185,9 +114,9 @@ def usual(known: Known) -> Fact:
     if favourite and favourite["n"] >= FAVOURITE:
         words |= {"day": display.day(favourite["last"]), "some": display.number(favourite["n"])}
         text = _("In %(some)s of %(n)s purchases, last on %(day)s.") % words
-        return Fact("coffee", favourite["name"], text)
+        return Fact("coffee", quoted(favourite["name"]), text)
     if known.purchases == 1 and favourite:
-        return Fact("shopping-bag", favourite["name"], _("The only purchase so far, on %(day)s.") % words)
+        return Fact("shopping-bag", quoted(favourite["name"]), _("The only purchase so far, on %(day)s.") % words)
     title = ngettext("%(n)s purchase.", "%(n)s purchases.", known.purchases) % words
     return Fact("shopping-bag", title, _("The last one on %(day)s.") % words)
 
@@ -218,85 +147,3 @@ def rest(customer: Customer) -> Fact:
     if customer.deceased_at:
         return Fact("info-circle", _("The person has died."), _("Nothing is offered and nothing recorded."))
     return Fact("lock", _("Use of this person's data is restricted."), _("Nothing is offered and nothing recorded."))
-
-
-# One sentence
-
-
-def suggestion(known: Known) -> Suggestion:
-    return next(found for rule in RULES if (found := rule(known)))
-
-
-def settle(known: Known) -> Suggestion | None:
-    if known.case is None:
-        return None
-    if known.case.state == Complaint.State.ANSWERED:
-        return Suggestion(
-            _("Is everything settled now? If not, I will see to it at once."),
-            _("The complaint is answered but not closed: make sure first, offer nothing today."),
-        )
-    return Suggestion(
-        _("I know that something is still open with us. May I tell you how far we are?"),
-        _("The complaint is open: solve it first, offer nothing today."),
-    )
-
-
-def listen(known: Known) -> Suggestion | None:
-    if known.alert is None:
-        return None
-    return Suggestion(
-        _("Good that you are here. Is there something we should do better?"),
-        _("Something went badly and nobody has settled it yet: listen first, offer nothing today."),
-    )
-
-
-def congratulate(known: Known) -> Suggestion | None:
-    if not known.birthday or not known.birthday["today"]:
-        return None
-    return Suggestion(_("Happy birthday! It is good to see you today."), _("It is the birthday. It asks for nothing."))
-
-
-def remind(known: Known) -> Suggestion | None:
-    """A coupon that can be used today; one that begins later is no reason yet."""
-    now_good = (one for one in known.coupons if not one["coupon"].valid_from or one["coupon"].valid_from <= known.day)
-    one = next(now_good, None)
-    if one is None:
-        return None
-    until = one["coupon"].valid_until
-    words = {"worth": one["worth"], "day": display.day(until)}
-    if until is None:
-        return Suggestion(
-            _("You still have a coupon: %(worth)s. Would you like to use it today?") % words,
-            _("A coupon of this customer is open, without end."),
-        )
-    return Suggestion(
-        _("You still have a coupon: %(worth)s. Would you like to use it today?") % words,
-        _("A coupon of this customer is open until %(day)s.") % words,
-    )
-
-
-def the_usual(known: Known) -> Suggestion | None:
-    found = known.favourite
-    if not found or found["n"] < FAVOURITE:
-        return None
-    words = {"product": found["name"], "n": display.number(found["n"]), "ago": display.ago(found["last"])}
-    return Suggestion(
-        _("Would you like %(product)s again?") % words,
-        _("It was in %(n)s purchases, last %(ago)s.") % words,
-    )
-
-
-def how_was_it(known: Known) -> Suggestion | None:
-    if not known.favourite or known.purchases != 1:
-        return None
-    words = {"product": known.favourite["name"], "ago": display.ago(known.last_on)}
-    return Suggestion(_("How do you like %(product)s?") % words, _("It was the only purchase so far, %(ago)s.") % words)
-
-
-def welcome(known: Known) -> Suggestion:
-    return Suggestion(_("Good to see you. What can I do for you?"), _("No fact calls for more than a welcome."))
-
-
-RULES: tuple[Callable[[Known], Suggestion | None], ...] = (
-    settle, listen, congratulate, remind, the_usual, how_was_it, welcome,
-)  # fmt: skip

@@ -298,7 +298,7 @@ class TestFacts:
         coupon(customer=anna)
         ComplaintFactory(customer=anna, text="The grinder is uneven.", opened_at=ago(4), due_at=ago(-1))
         shown = self.facts(anna)
-        assert [fact.title for fact in shown["facts"]] == ["The grinder is uneven.", "Hausmischung", "Birthday today."]
+        assert [fact.title for fact in shown["facts"]] == ["The grinder is uneven.", "Hausmischung.", "Birthday today."]
         assert "4 days ago" in shown["facts"][0].text and "tomorrow" in shown["facts"][0].text
         assert "offer nothing" in shown["suggestion"].because
         assert "coupon" not in shown["suggestion"].sentence and shown["holds"]
@@ -319,7 +319,7 @@ class TestFacts:
         bought(anna, "Hausmischung", 5, 40)
         bought(anna, "Filter", 1)
         shown = self.facts(anna)
-        assert shown["facts"][0].title == "Hausmischung" and "In 2 of 3 purchases" in shown["facts"][0].text
+        assert shown["facts"][0].title == "Hausmischung." and "In 2 of 3 purchases" in shown["facts"][0].text
         assert "Hausmischung" in shown["suggestion"].sentence and "2 purchases" in shown["suggestion"].because
 
     def test_an_open_coupon_is_named_before_goods_unless_it_begins_later(self) -> None:
@@ -342,6 +342,19 @@ class TestFacts:
         told = {one: next(fact for fact in self.facts(one)["facts"] if fact.icon == "cake") for one in (anna, ben)}
         assert told[anna].title == "Birthday in 10 days." and told[anna].text == "A mail is allowed."
         assert "No mail is allowed" in told[ben].text
+
+    def test_somebody_who_was_away_is_welcomed_and_somebody_new_is_asked(self) -> None:
+        away, fresh = CustomerFactory(), CustomerFactory()
+        bought(away, "Hausmischung", 121, 200)
+        bought(fresh, "Filter", 120)
+        assert "again!" in self.facts(away)["suggestion"].sentence
+        assert "How do you like Filter?" == self.facts(fresh)["suggestion"].sentence
+
+    def test_a_long_complaint_ends_at_a_word(self) -> None:
+        anna = CustomerFactory()
+        ComplaintFactory(customer=anna, text="The grinder\n is uneven " * 20)
+        title = self.facts(anna)["facts"][0].title
+        assert len(title) < 95 and title.endswith((" uneven …", " is …", " grinder …", " The …"))
 
     def test_nobody_is_congratulated_early(self) -> None:
         anna = CustomerFactory(birth_month=11, birth_day=3)
