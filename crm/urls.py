@@ -1,9 +1,11 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
+from crm.api.answers import ResponseBatch
 from crm.api.consents import ConsentBatch, CustomerConsents
 from crm.api.purchases import PurchaseBatch
 from crm.views import (
+    answers,
     customers,
     health,
     privacy,
@@ -23,6 +25,7 @@ urlpatterns = [
     path("customers/", customers.customers, name="customers"),
     path("customers/<int:pk>/", profile.customer, name="customer"),
     path("customers/<int:pk>/contacts/", records.record_contact, name="record_contact"),
+    path("customers/<int:pk>/answers/", answers.record_answers, name="record_answers"),
     path("customers/<int:pk>/consents/ask/", wordings.ask, name="ask_confirmation"),
     path("customers/<int:pk>/complaints/", records.open_complaint, name="open_complaint"),
     path("customers/<int:pk>/facts/", records.record_barriers, name="record_barriers"),
@@ -70,6 +73,7 @@ urlpatterns = [
     path("session/language", session.language, name="language"),
     path("session/theme", session.theme, name="theme"),
     path("api/v1/purchases/batch", PurchaseBatch.as_view(), name="purchases_batch"),
+    path("api/v1/responses/batch", ResponseBatch.as_view(), name="responses_batch"),
     path("api/v1/consents/batch", ConsentBatch.as_view(), name="consents_batch"),
     path("api/v1/customers/<path:external_id>/consents", CustomerConsents.as_view(), name="customer_consents"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

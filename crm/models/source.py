@@ -38,6 +38,7 @@ class ApiKey(models.Model):
         "coupons:redeem",
         "coupons:issue",
         "points:write",
+        "responses:write",
         "reports:read",
     )
     MARK = "stk_"

@@ -30,6 +30,14 @@ def vocabulary() -> Vocabulary:
     return found
 
 
+def motivators() -> dict[str, str | Promise]:
+    """Code → label of the motivators that there are; none without an app that names them."""
+    found: dict[str, str | Promise] = {}
+    for plugin in plugins.registered():
+        found |= plugin.code_words().get("crm.MotivatorEvidence.motivator", {})
+    return found
+
+
 def questions() -> dict[str, str]:
     asked = {
         "csat": _("Satisfaction, 0 to 10"),
@@ -46,5 +54,7 @@ def questions() -> dict[str, str]:
         "wallet_rank": _("Our place among the shops for it"),
         "wallet_shops": _("Number of shops for it"),
     }
-    felt = {f"nev_{code}": _("Felt %(emotion)s, 0 to 10") % {"emotion": one.label} for code, one in emotions.BY_CODE.items()}
+    felt = {
+        f"nev_{code}": _("Felt %(emotion)s, 0 to 10") % {"emotion": one.label} for code, one in emotions.BY_CODE.items()
+    }
     return asked | felt
