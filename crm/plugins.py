@@ -200,6 +200,12 @@ class Plugin:
         """
         return ()
 
+    def seed(self, seed: int, until: date) -> None:
+        """Invent what belongs to your app for the demo shop that crm has just invented (`manage.py seed`).
+
+        The same seed tells the same story; nothing of it is later than `until`.
+        """
+
     def before_erase(self) -> None:
         """An erasure begins: take the locks that your own writers hold, before crm locks the customer."""
 

@@ -1,7 +1,7 @@
 """What loyalty adds to crm's pages."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 import django_filters
 from django.db.models import QuerySet
@@ -19,6 +19,7 @@ from loyalty import customer_list, feeling_panels, history, lifetime_panel, pane
 from loyalty.barriers import RECORDABLE
 from loyalty.coupons import guarding, pages, proving
 from loyalty.coupons import personal as coupon_data
+from loyalty.coupons import seeding as coupon_seeding
 from loyalty.models import Transition
 from loyalty.motivator_list import MOTIVATORS
 
@@ -86,6 +87,9 @@ class LoyaltyPlugin(Plugin):
 
     def erase(self, customer_ids: Sequence[int], shell_id: int) -> int:
         return coupon_data.cut_off(customer_ids, shell_id)
+
+    def seed(self, seed: int, until: date) -> None:
+        coupon_seeding.tell(seed, until)
 
     def before_erase(self) -> None:
         personal.hold_off_judging()

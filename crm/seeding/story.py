@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.utils.timezone import now
 
-from crm import returns
+from crm import plugins, returns
 from crm.models import Customer, Purchase, Return
 from crm.seeding import allowing, cases, feelings, habits, loading, people, shopping, today, world
 from crm.seeding.people import Person
@@ -70,6 +70,8 @@ def tell(customers: int, seed: int, until: date, report: Callable[[Told], None] 
                 tell_on()
         # Without it the planner takes a full table for an empty one. A role that does not own it is passed over.
         cursor.execute(f"{'' if connection.in_atomic_block else 'VACUUM '}ANALYZE {', '.join(COLUMNS)}")
+    for plugin in plugins.registered():
+        plugin.seed(seed, until)
     told.seconds = time.monotonic() - started
     return told
 

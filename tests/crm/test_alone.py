@@ -6,7 +6,8 @@
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from io import StringIO
 
 import django_filters
 import pytest
@@ -47,6 +48,7 @@ PLUGIN_TESTS = {
     "export": "test_what_a_plugin_knows_is_handed_out",
     "code_words": "test_a_plugins_words_stand_for_its_codes",
     "letters": "test_an_erasure_seals_a_plugins_letters",
+    "seed": "test_a_plugin_adds_to_the_invented_shop",
     "before_erase": "test_an_erasure_reaches_the_plugins",
     "erase": "test_an_erasure_reaches_the_plugins",
     "retention": "test_a_plugins_rule_of_retention_is_reported",
@@ -139,6 +141,9 @@ class TestPlugin(Plugin):
     def erase(self, customer_ids, shell_id):
         self.told.append(("erase", list(customer_ids), shell_id))
         return 5
+
+    def seed(self, seed, until):
+        self.told.append(("seed", seed, until, Customer.objects.exists()))
 
     def retention(self):
         return [Rule("echoes", "Echoes", "1 day", "", Customer.objects.all, lambda rows: 0, "created_at")]
@@ -384,6 +389,11 @@ def test_an_erasure_seals_a_plugins_letters(plugin, monkeypatch):
     log = erasure.erase(customer.pk)
     content = sealed.opened(log.sealed.get(kind="letters", year=NOW.year), None)
     assert "It echoed." in [letter.get("text") for letter in content["letters"]]
+
+
+def test_a_plugin_adds_to_the_invented_shop(plugin):
+    call_command("seed", customers=20, seed=3, until=date(2026, 11, 1), stdout=StringIO())
+    assert [entry for entry in plugin.told if entry[0] == "seed"] == [("seed", 3, date(2026, 11, 1), True)]
 
 
 def test_an_erasure_reaches_the_plugins(plugin, monkeypatch):

@@ -19,7 +19,7 @@ from django.utils.timezone import now
 from campaigns import planning
 from campaigns.api import signature
 from campaigns.models import Delivery, Run
-from crm import consent
+from crm import consent, keyed
 from crm.models import ContactPoint, Customer
 from tests.campaigns.people import AGREED_AT, launched, open_shop
 
@@ -94,13 +94,13 @@ def crowd(size: int) -> Run:
     )
     from crm.models import ConsentEvent
 
-    keys = Customer.objects.filter(pk__in=ids).values_list("person_key", flat=True)
+    keys = Customer.objects.filter(pk__in=ids).values_list("person_key", "pk")
     ConsentEvent.objects.bulk_create(
         ConsentEvent(
             person_key=key, purpose_id="newsletter", channel="email", action="given", method="paper",
-            occurred_at=AGREED_AT,
+            occurred_at=AGREED_AT, address_hash=keyed.address_hash(f"p{pk}@example.test"),
         )
-        for key in keys
+        for key, pk in keys
     )  # fmt: skip
     consent.refresh(ids)
     return launched()
