@@ -106,11 +106,14 @@ def page_as(open_page: Callable[..., Any], db: None) -> Callable[..., Any]:
     """Open a page as a member of staff: page_as("support", "/customers/", lang="de", theme="dark", width=390)."""
 
     def opened(role: str, path: str = "/", lang: str = "de", theme: str = "light", **options: Any) -> Any:
+        from tests.crm.conftest import just_signed_in
         from tests.factories import UserFactory  # models load after the conftests
 
         user = UserFactory(role=role, language=lang, theme=theme, first_name="Mirjam", last_name="Kästner")
         client = Client()
         client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        client.user = user
+        just_signed_in(client)
         name = django_settings.SESSION_COOKIE_NAME
         cookie = ((name, client.cookies[name].value),)
         return open_page(path, lang=lang, theme=theme, cookies=cookie, **options)

@@ -149,6 +149,8 @@ def test_two_who_fill_do_it_once():
     with other.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [months.LOCK])
     assert months.fill() == months.Progress(0, 0)
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [months.LOCK])
     other.close()
     assert months.fill().judged == 2
 

@@ -317,8 +317,9 @@ def test_the_order_of_facts_does_not_matter(histories):
 @few_examples
 @given(HISTORIES.filter(lambda found: any(purchases for purchases, _, _ in found)), st.data())
 def test_a_refund_never_raises_a_stage(histories, data):
+    """At the same rhythm: own gaps weigh next to nothing here, for a refund in the middle makes one gap of two."""
     forget()
-    RuleSet.objects.create(version=2, values={"least_gaps": 10_000})
+    RuleSet.objects.create(version=2, values={"least_gaps": 10_000, "prior_intervals": 1_000})
     build(histories)
     scoring.score_all()
     before = dict(Assessment.objects.values_list("customer", "raw_stage"))
@@ -328,6 +329,16 @@ def test_a_refund_never_raises_a_stage(histories, data):
     ladder = [stage.code for stage in stages.STAGES]
     after = dict(Assessment.objects.values_list("customer", "raw_stage"))
     assert all(ladder.index(after[pk]) <= ladder.index(before[pk]) for pk in before)
+
+
+def test_a_refund_in_the_middle_can_raise_a_stage_by_the_longer_interval_alone():
+    """As `domain.md` 3.1 and 3.4 have it: the interval expected grows, and with it the time in which two orders must lie."""
+    customer = buyer(374, 373, 366, 298)
+    assert judged(customer).raw_stage == "repeat"
+    middle = Purchase.objects.get(customer=customer, ordered_on=DAY - timedelta(373))
+    Purchase.objects.filter(pk=middle.pk).update(returned=middle.gross, net=0)
+    after = judged(customer)
+    assert (after.raw_stage, round(after.expected_interval, 1)) == ("regular", 69.2)
 
 
 @few_examples
