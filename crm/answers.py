@@ -114,12 +114,16 @@ def record_responses(sheets: Collection[Sheet]) -> Counter[UUID]:
 
     The same `response` again stores nothing and raises no second alert. An alert is raised only by the customer's latest
     sheet of emotions: an old answer that arrives late has been overtaken. The number of queries is fixed.
-    Raises ValueError for an item, an emotion or a form that does not exist, a value out of range, or an empty sheet.
+    Raises ValueError for an item, an emotion or a form that does not exist, a value out of range, or an empty sheet;
+    Customer.DoesNotExist for a customer who is gone.
     """
     for sheet in sheets:
         _check(sheet)
-    people = Customer.objects.select_for_update().filter(pk__in={sheet.customer_id for sheet in sheets}).order_by("pk")
+    wanted = {sheet.customer_id for sheet in sheets}
+    people = Customer.objects.select_for_update().filter(pk__in=wanted).order_by("pk")
     owners = dict(people.values_list("pk", "assigned_to_id"))
+    if wanted - owners.keys():
+        raise Customer.DoesNotExist
     before = _stored(sheets)
     Answer.objects.bulk_create([row for sheet in sheets for row in _rows(sheet)], ignore_conflicts=True)
     added = _stored(sheets) - before

@@ -199,7 +199,7 @@ class AnswersForm(Styled, forms.Form):
             if (code := given.get(f"motivator_{place}"))
         ]
 
-    def as_sheet(self, customer: Customer, *, staff_id: int, at: datetime) -> Sheet:
+    def as_sheet(self, customer: Customer, *, staff_id: int | None, at: datetime) -> Sheet:
         """The sheet, as `crm.answers` stores it. Only of a valid form."""
         given: dict[str, Any] = self.cleaned_data
         page: UUID = given["sheet"]

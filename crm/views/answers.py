@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 from crm import answers
 from crm.access import requires
 from crm.forms_answers import AnswersForm
+from crm.models import Customer
 from crm.views.profile import living
 
 UNPROCESSABLE = 422
@@ -26,7 +27,10 @@ def record_answers(request: HttpRequest, pk: int) -> HttpResponse:
     form = AnswersForm(request.POST if posted else None, shop=shop, initial={"sheet": uuid4()})
     if posted and form.is_valid():
         sheet = form.as_sheet(customer, staff_id=request.user.pk, at=now())
-        answers.record_responses([sheet])
+        try:
+            answers.record_responses([sheet])
+        except Customer.DoesNotExist as gone:  # erased while the sheet was filled in
+            raise Http404 from gone
         messages.success(request, _("The answers are recorded. The scores follow within a minute."))
         return redirect("customer", pk=pk)
     context = {"customer": customer, "form": form}

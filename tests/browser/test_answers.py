@@ -25,7 +25,7 @@ def test_the_sheet_is_accessible_and_fits(page_as, axe, overflow, screenshot, pr
     problems.clear()  # 422 is the answer that this test provokes
     if width == 390:
         small = page.evaluate(
-            """() => [...document.querySelectorAll('.answers-scale label')]
+            """() => [...document.querySelectorAll('.answers .sk-segments label')]
                 .map(e => e.getBoundingClientRect()).filter(r => r.height < 44 || r.width < 32).length"""
         )
         assert small == 0, "a thumb hits each"
@@ -45,3 +45,13 @@ def test_a_sheet_is_filled_in_by_keyboard_without_scripts(page_as):
     page.wait_for_url(f"**/customers/{customer.pk}/")
     assert "The scores follow within a minute" in page.content()
     assert dict(Answer.objects.values_list("item", "value")) == {"csat": 7, "trust": 0}
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_the_sheet_is_one_click_from_the_customers_page(page_as, overflow, screenshot, width):
+    customer = CustomerFactory(given_name="Jördis", family_name="Wüstenhagen-Özdemir")
+    page = page_as("support", f"/customers/{customer.pk}/", width=width)
+    assert overflow(page) == []
+    screenshot(page, f"answers-profile-{width}")
+    page.get_by_role("link", name="Antworten festhalten").click()
+    page.wait_for_url("**/answers/")
