@@ -9,11 +9,19 @@ from django.utils.timezone import now
 
 from crm import sql
 
-# The shop's number of a purchase may be known before the purchase.
+# The shop's number of a purchase may be known before the purchase. Staff at a counter do not say which system it is of, so
+# there it must be the only purchase of that number, and not somebody else's.
 LINK = """
-UPDATE loyalty_redemption r SET purchase_id = p.id FROM crm_purchase p
-WHERE r.purchase_id IS NULL AND r.reference <> '' AND r.state = 'redeemed'
-  AND p.source_id = r.source_id AND p.external_id = r.reference"""
+UPDATE loyalty_redemption r SET purchase_id = found.purchase_id
+FROM (
+  SELECT w.id, min(p.id) AS purchase_id
+  FROM loyalty_redemption w JOIN crm_source own ON own.id = w.source_id
+    JOIN crm_source s ON s.id = own.id OR own.kind = 'staff'
+    JOIN crm_purchase p ON p.source_id = s.id AND p.external_id = w.reference
+  WHERE w.purchase_id IS NULL AND w.reference <> '' AND w.state = 'redeemed'
+    AND (own.kind <> 'staff' OR w.customer_id IS NULL OR p.customer_id IS NULL OR p.customer_id = w.customer_id)
+  GROUP BY w.id HAVING count(*) = 1) found
+WHERE r.id = found.id"""
 
 # Gross is before the coupon where the shop sends list prices, so the share brought back is what counts, not the amount.
 # An amount spent in parts gets its share back; a use comes back only when all is brought back.

@@ -15,7 +15,7 @@ from loyalty.coupons.issuing import Wanted
 from loyalty.coupons.ledger import Refused
 from loyalty.models import Coupon, CouponBatch, CouponCustomer, CouponEntry, Redemption
 from tests.crm.at_once import at_once
-from tests.factories import CustomerFactory, PurchaseFactory
+from tests.factories import CustomerFactory, PurchaseFactory, SourceFactory
 from tests.loyalty.coupons import basket, batch, coupon, till
 
 pytestmark = pytest.mark.django_db
@@ -228,6 +228,16 @@ class TestReturns:
         self.brought_back(25)
         made.refresh_from_db()
         assert (made.left, refusal(lambda: ledger.redeem(made.code, basket(9), till()))) == (30, "voided")
+
+    def test_a_number_typed_at_the_counter_finds_its_purchase_if_there_is_but_one(self):
+        counter = ledger.Actor(SourceFactory(name="Counter", kind="staff"))
+        for number, shops in (("A-1", ["till"]), ("A-2", ["till", "web"])):
+            for shop in shops:
+                PurchaseFactory(source=till(shop).source, external_id=number, customer=None)
+            ledger.redeem(coupon().code, basket(50), counter, reference=number)
+        returns.settle()
+        linked = dict(Redemption.objects.values_list("reference", "purchase__source__name"))
+        assert linked == {"A-1": "till", "A-2": None}
 
     def test_by_rule_nothing_happens(self):
         self.redeemed(on_return="keep")
