@@ -17,6 +17,7 @@ from campaigns.reasons import ICONS, sentence
 from crm import access, days, display, permission
 from crm.models import Customer, Shop, User
 from crm.plugins import Panel
+from crm.presence import has, needs
 from loyalty.models import Coupon
 
 SHOWN = 8
@@ -59,11 +60,12 @@ def panels(customer: Customer, user: User) -> Iterable[Panel]:
 def context(customer: Customer, user: User) -> dict[str, Any]:
     return {
         "mails": mails(customer, SHOWN, coupons=access.may(user, "coupons.view")),
-        "total": Delivery.objects.filter(customer=customer).count(),
+        "total": Delivery.objects.filter(customer=customer).count() if has(customer, Delivery) else 0,
         "coming": birthday_greeting(customer, access.may(user, "pii.view")),
     }
 
 
+@needs(Delivery)
 def mails(customer: Customer, limit: int, before: datetime | None = None, *, coupons: bool = False) -> list[Mail]:
     """The customer's mails, sent and not, newest first."""
     rows = Delivery.objects.filter(customer=customer).select_related("campaign").order_by("-planned_at", "-pk")

@@ -19,6 +19,7 @@ from campaigns.reasons import ICONS, sentence
 from crm.invariants import Invariant
 from crm.models import Customer, User
 from crm.plugins import NavEntry, Panel, Plugin, TimelineEntry
+from crm.presence import has
 from crm.privacy.registry import Table
 from crm.privacy.retention import Rule
 from crm.privacy.sections import Section
@@ -40,6 +41,8 @@ class CampaignsPlugin(Plugin):
 
     def timeline(self, customer: Customer, kinds: set[str], before: datetime, limit: int) -> Iterable[TimelineEntry]:
         found: list[TimelineEntry] = []
+        if not has(customer, Delivery):
+            return found
         if KIND in kinds:
             rows = told(customer).filter(at__lt=before).select_related("campaign").order_by("-at", "-pk")[:limit]  # type: ignore[misc]
             found += [_entry(row) for row in rows]
@@ -48,6 +51,8 @@ class CampaignsPlugin(Plugin):
         return sorted(found, key=lambda entry: entry.at, reverse=True)[:limit]
 
     def timeline_counts(self, customer: Customer) -> dict[str, int]:
+        if not has(customer, Delivery):
+            return {}
         return {KIND: told(customer).count(), USE: mail_use.number(customer)}
 
     def greetings(self, day: date, customer_ids: Sequence[int]) -> dict[int, datetime]:

@@ -32,6 +32,7 @@ from crm.models import (
     Task,
 )
 from crm.plugins import Feeling, TimelineEntry
+from crm.presence import needs
 
 LINES_SHOWN = 3
 STRONG_FEELING = 5  # of 10: from here on an answered emotion is shown
@@ -75,6 +76,7 @@ def purchases(customer: Customer, before: datetime, limit: int) -> Iterable[Time
         )
 
 
+@needs(Return)
 def returns(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
     found = list(
         Return.objects.filter(customer=customer, returned_at__lt=before).order_by("-returned_at", "-pk")[:limit]
@@ -113,6 +115,7 @@ def _lines(rows: QuerySet[Any], owner: str) -> dict[int, list[str]]:
     return told
 
 
+@needs(Interaction)
 def interactions(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
     found = Interaction.objects.filter(customer=customer, occurred_at__lt=before).order_by("-occurred_at", "-pk")
     for contact in found.select_related("staff", "source").prefetch_related("emotions")[:limit]:
@@ -146,6 +149,7 @@ def _with_whom(contact: Interaction) -> str:
     return gettext("by %(who)s, %(touchpoint)s") % {"who": who, "touchpoint": touchpoint} if who else touchpoint
 
 
+@needs(Task)
 def tasks_done(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
     closed = Task.objects.filter(customer=customer, closed_at__lt=before).order_by("-closed_at", "-pk")
     for task in closed.select_related("closed_by")[:limit]:
@@ -161,6 +165,7 @@ def tasks_done(customer: Customer, before: datetime, limit: int) -> Iterable[Tim
         )
 
 
+@needs(Complaint)
 def complaints(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
     opened = Complaint.objects.filter(customer=customer, opened_at__lt=before).order_by("-opened_at", "-pk")
     for case in opened[:limit]:
@@ -176,6 +181,7 @@ def complaints(customer: Customer, before: datetime, limit: int) -> Iterable[Tim
         )
 
 
+@needs(Complaint)
 def solved_complaints(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
     closed = Complaint.objects.filter(customer=customer, closed_at__lt=before).order_by("-closed_at", "-pk")
     for case in closed[:limit]:
@@ -190,6 +196,7 @@ def solved_complaints(customer: Customer, before: datetime, limit: int) -> Itera
         )
 
 
+@needs(Answer)
 def answers(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
     """Each answered sheet once, at the time of its last answer."""
     sheets = Answer.objects.filter(customer=customer).order_by().values("response")
@@ -255,6 +262,7 @@ def _alarm(sheet: list[Answer]) -> dict[str, str]:
     return {"tone": "bad", "warning": gettext("Alert: Net Emotional Value %(value)s") % {"value": value}}
 
 
+@needs(AdvocacyAct)
 def advocacy(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
     acts = AdvocacyAct.objects.filter(customer=customer, occurred_at__lt=before).order_by("-occurred_at", "-pk")
     for act in acts[:limit]:
@@ -288,6 +296,7 @@ def _trace_note(event: ConsentEvent) -> str:
     return event.trace.note if hasattr(event, "trace") else ""
 
 
+@needs(Participation)
 def participations(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
     found = Participation.objects.filter(customer=customer, occurred_at__lt=before).order_by("-occurred_at", "-pk")
     for part in found[:limit]:

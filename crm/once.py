@@ -1,6 +1,6 @@
 """What many parts of one page ask for is looked up once while that page is read."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
@@ -33,3 +33,13 @@ def a_page(question: Callable[[], Answer]) -> Callable[[], Answer]:
         return answers[question]
 
     return asked
+
+
+def remembered(key: Hashable, question: Callable[[], Answer]) -> Answer | None:
+    """The answer that holds for the whole page under a key; None, without asking, while no page is read."""
+    answers = _answers.get()
+    if answers is None:
+        return None
+    if key not in answers:
+        answers[key] = question()
+    return answers[key]

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from crm import plugins
+from crm import plugins, presence
 from crm.models import (
     AdvocacyAct,
     Answer,
@@ -133,7 +133,8 @@ def _counts(customer: Customer) -> Iterable[tuple[str, int]]:
         _number("taking_part", Participation, Q(**of)),
         _number("consent", ConsentEvent, Q(person_key=customer.person_key)),
     ]
-    return parts[0].union(*parts[1:], all=True)
+    known = [part for part in parts if part.model is ConsentEvent or presence.has(customer, part.model)]
+    return known[0].union(*known[1:], all=True)
 
 
 def _number(kind: str, model: type[Model], wanted: Q, number: Count | None = None) -> QuerySet[Any]:

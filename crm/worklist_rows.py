@@ -11,11 +11,14 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from crm import alerts, display, permission, plugins
+from crm import alerts, display, once, permission, plugins
 from crm.days import next_working_day
 from crm.models import Answer, Complaint, Customer, Task, User
 
 SOON = timedelta(hours=48)
+
+
+Born = tuple[list[tuple[int, str, bool]], dict[int, datetime]]
 
 
 @dataclass
@@ -84,11 +87,16 @@ BORN = """(
     AND NOT EXISTS (SELECT FROM crm_task done WHERE done.cause = 'birthday:' || born.id || ':' || %(year)s))"""
 
 
-def born_today(mine: int | None) -> tuple[list[tuple[int, str, bool]], dict[int, datetime]]:
+def born_today(mine: int | None) -> Born:
     """Whose birthday it is: who gets no mail, as (customer, the gate's code, allowed); and who gets one, with when.
 
-    mine: only those whom this member of staff looks after.
+    mine: only those whom this member of staff looks after. The gate judges everybody who was born today, so a page asks
+    it once.
     """
+    return once.remembered(("born today", mine), lambda: _born_today(mine)) or _born_today(mine)
+
+
+def _born_today(mine: int | None) -> Born:
     day = timezone.localdate()
     dates = [(day.month, day.day)]
     if (day.month, day.day) == (2, 28) and (day + timedelta(days=1)).day == 1:
@@ -107,17 +115,18 @@ def born_today(mine: int | None) -> tuple[list[tuple[int, str, bool]], dict[int,
 
 
 def open_tasks(user: User, mine: bool) -> QuerySet[Task]:
-    tasks = Task.objects.filter(state=Task.State.OPEN, customer__erased_at=None)
+    """Nobody is asked whether the customer was erased: tasks and complaints are deleted with the customer."""
+    tasks = Task.objects.filter(state=Task.State.OPEN)
     return tasks.filter(of(user)) if mine else tasks
 
 
 def open_cases(user: User, mine: bool) -> QuerySet[Complaint]:
-    cases = Complaint.objects.exclude(state=Complaint.State.CLOSED).filter(customer__erased_at=None)
+    cases = Complaint.objects.exclude(state=Complaint.State.CLOSED)
     return cases.filter(of(user)) if mine else cases
 
 
 def of(user: User) -> Q:
-    return Q(owner=user) | Q(owner=None, customer__assigned_to=user)
+    return Q(owner=user) | Q(owner=None, customer__in=Customer.objects.filter(assigned_to=user).values("pk"))
 
 
 def end_of(day: date) -> datetime:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from crm.display import number, signed
 from crm.models import AdvocacyAct, Answer, BarrierFact, Complaint, Customer, Interaction, Participation, Shop, User
+from crm.presence import needs
 from loyalty.models import Metrics
 from loyalty.reasons import Names
 
@@ -60,7 +61,7 @@ class Behind:
 
 
 def behind(customer: Customer, metrics: Metrics, day: date) -> Behind:
-    """What stands behind the judgement of `day`. Eight queries."""
+    """What stands behind the judgement of `day`. Eight queries at most."""
     shop = Shop.current()
     zone = ZoneInfo(shop.time_zone)
     until = moment_of(day, zone)
@@ -76,7 +77,7 @@ def behind(customer: Customer, metrics: Metrics, day: date) -> Behind:
         *_recorded(customer, until),
     ):
         found[code].append(fact)
-    contact = User.objects.filter(pk=metrics.contact_id or 0).first()
+    contact = User.objects.filter(pk=metrics.contact_id).first() if metrics.contact_id else None
     names = Names(
         contact=str(contact) if contact else "",
         gathering=taken_part[0].title if taken_part else "",
@@ -108,6 +109,7 @@ def _orders(customer: Customer, metrics: Metrics) -> Iterator[tuple[str, Fact]]:
         yield "routine_place", Fact("", metrics.last_order_on, url)
 
 
+@needs(Answer)
 def _answers(customer: Customer, until: datetime) -> Iterator[tuple[str, Fact]]:
     own = Answer.objects.filter(customer=customer, origin=Answer.Origin.CUSTOMER_SELF, answered_at__lte=until)
     wanted = own.filter(Q(item__in=PART_OF) | Q(item="nev_happy") | Q(item="nev_irritated"))
@@ -128,6 +130,7 @@ def _said(answer: Answer) -> str:
     return _("%(value)s of 10") % {"value": number(value, 0 if value == int(value) else 1)}
 
 
+@needs(AdvocacyAct)
 def _acts(customer: Customer, day: date, until: datetime, zone: ZoneInfo) -> Iterator[tuple[str, Fact]]:
     acts = AdvocacyAct.objects.filter(customer=customer, occurred_at__lte=until).select_related("referred")
     for act in acts.order_by("-occurred_at")[:READ]:
@@ -138,12 +141,14 @@ def _acts(customer: Customer, day: date, until: datetime, zone: ZoneInfo) -> Ite
             yield "referred_active", Fact(act.referred.display_name, act.occurred_at, url)
 
 
+@needs(Complaint)
 def _complaints(customer: Customer, until: datetime) -> Iterator[tuple[str, Fact]]:
     severe = Complaint.objects.filter(customer=customer, severity=Complaint.Severity.HIGH, opened_at__lte=until)
     for case in severe.filter(Q(closed_at=None) | Q(closed_at__gt=until)).order_by("-opened_at")[:SHOWN]:
         yield "no_severe_complaint", Fact(str(case.number), case.opened_at, reverse("complaint", args=[case.pk]))
 
 
+@needs(Interaction)
 def _contacts(customer: Customer, metrics: Metrics, until: datetime) -> Iterator[tuple[str, Fact]]:
     good = Interaction.objects.filter(
         customer=customer, staff=metrics.contact_id or 0, rating__gte=7, occurred_at__lte=until
@@ -152,6 +157,7 @@ def _contacts(customer: Customer, metrics: Metrics, until: datetime) -> Iterator
         yield "named_contact", Fact("", one.occurred_at, listed(customer, "contact"))
 
 
+@needs(Participation)
 def _participations(customer: Customer, until: datetime) -> list[Participation]:
     """What counts as taking part: members now, guests within a year."""
     now_member = Q(kind=Participation.Kind.MEMBER) & (Q(ended_at=None) | Q(ended_at__gt=until))
@@ -160,6 +166,7 @@ def _participations(customer: Customer, until: datetime) -> list[Participation]:
     return list(taken.order_by("-occurred_at")[:SHOWN])
 
 
+@needs(BarrierFact)
 def _recorded(customer: Customer, until: datetime) -> Iterator[tuple[str, Fact]]:
     """The latest word on each signal, with who said so and how they know."""
     latest = BarrierFact.objects.filter(customer=customer, recorded_at__lte=until).select_related("recorded_by")

@@ -9,12 +9,14 @@ from django.utils.translation import ngettext
 from crm.display import number
 from crm.models import Customer
 from crm.plugins import TimelineEntry
+from crm.presence import needs
 from loyalty.models import Transition
 from loyalty.stages import STAGES
 
 KIND = "stages"
 
 
+@needs(Transition)
 def entries(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
     """Up to `limit` changes of stage before an instant, newest first."""
     moved = Transition.objects.filter(customer=customer, recorded_at__lt=before).order_by("-recorded_at")

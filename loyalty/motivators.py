@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 from crm import changed, display
 from crm.days import shop_zone
 from crm.models import Customer, MotivatorEvidence, User
+from crm.presence import needs
 from loyalty import scoring
 from loyalty.figures import figure
 from loyalty.motivator_list import BY_CODE, Motivator
@@ -95,7 +96,7 @@ def of_customer(customer: Customer) -> Profile:
     since = months_before(day, MONTHS)
     latest: dict[tuple[str, str], MotivatorEvidence] = {}
     expired = 0
-    for one in MotivatorEvidence.objects.filter(customer=customer).order_by("-recorded_at", "-pk"):
+    for one in _evidence_of(customer):
         on = one.recorded_at.astimezone(zone).date()
         if on > day or one.motivator not in BY_CODE:
             continue
@@ -112,6 +113,11 @@ def of_customer(customer: Customer) -> Profile:
     told |= {one.motivator.code for one in noted}
     guessed = [_evidence(row) for row in by_origin[Origin.BEHAVIOUR_HYPOTHESIS] if row.motivator not in told]
     return Profile(tuple(said), tuple(noted), tuple(guessed), expired)
+
+
+@needs(MotivatorEvidence)
+def _evidence_of(customer: Customer) -> Sequence[MotivatorEvidence]:
+    return list(MotivatorEvidence.objects.filter(customer=customer).order_by("-recorded_at", "-pk"))
 
 
 def _rank(row: MotivatorEvidence) -> tuple[int, float, int]:

@@ -15,7 +15,8 @@ from django.utils.translation import ngettext
 
 from crm import display, emotions
 from crm.days import day_of, shop_zone
-from crm.models import Answer, Customer, InteractionEmotion
+from crm.models import Answer, Customer, Interaction, InteractionEmotion
+from crm.presence import needs
 from loyalty import figures, nev, rules, scoring, students_t
 
 
@@ -76,8 +77,7 @@ def of_customer(customer: Customer) -> CustomerValue:
     window, day, zone = rules.current().nev_window_days, scoring.shown_day(), shop_zone()
     first = day - timedelta(days=window)
     sheets: dict[tuple[Any, str], list[Answer]] = defaultdict(list)
-    found = Answer.objects.filter(customer=customer, item__startswith="nev_", origin=Answer.Origin.CUSTOMER_SELF)
-    for answer in found.filter(answered_at__gt=_before(first)).order_by("-answered_at", "response", "pk"):
+    for answer in _ratings(customer, first):
         if first < day_of(answer.answered_at, zone) <= day:
             sheets[answer.response, answer.form].append(answer)
     valid = [response for response in map(_response, sheets.values()) if response]
@@ -101,6 +101,12 @@ def of_customer(customer: Customer) -> CustomerValue:
         incomplete=len(sheets) - len(valid),
         other_form=len(valid) - len(responses),
     )
+
+
+@needs(Answer)
+def _ratings(customer: Customer, first: date) -> Sequence[Answer]:
+    found = Answer.objects.filter(customer=customer, item__startswith="nev_", origin=Answer.Origin.CUSTOMER_SELF)
+    return list(found.filter(answered_at__gt=_before(first)).order_by("-answered_at", "response", "pk"))
 
 
 def _before(first: date) -> datetime:
@@ -141,12 +147,17 @@ def _clusters(responses: Sequence[Response]) -> dict[str, Decimal | None]:
     return means
 
 
-def _tagged(customer: Customer, first: date, day: date, *, own: bool) -> Tagged:
+@needs(Interaction)
+def _tags(customer: Customer, first: date) -> Sequence[tuple[Any, ...]]:
     tags = InteractionEmotion.objects.filter(
         interaction__customer=customer, interaction__occurred_at__gt=_before(first)
-    ).values_list("interaction_id", "interaction__occurred_at", "emotion", "origin")
+    )
+    return list(tags.values_list("interaction_id", "interaction__occurred_at", "emotion", "origin"))
+
+
+def _tagged(customer: Customer, first: date, day: date, *, own: bool) -> Tagged:
     zone, felt = shop_zone(), defaultdict(list)
-    for contact, at, emotion, origin in tags:
+    for contact, at, emotion, origin in _tags(customer, first):
         said = origin == InteractionEmotion.Origin.CUSTOMER_SELF
         if said == own and first < day_of(at, zone) <= day:
             felt[contact].append(emotion)

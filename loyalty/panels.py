@@ -16,6 +16,7 @@ from crm.display import ago, number, signed
 from crm.display import day as day_text
 from crm.models import Category, Complaint, Customer, Purchase, Shop, User
 from crm.plugins import Panel
+from crm.presence import needs
 from loyalty import badges
 from loyalty.explain import Explanation, Scored, explain
 from loyalty.facts import Fact
@@ -96,7 +97,7 @@ def ladder(customer: Customer, judged: Assessment, order_days: Sequence[date]) -
     The days of the first two orders are those of the first two steps, also before anybody recorded moves.
     """
     reached: dict[int, date | None] = dict(enumerate(order_days[:2], start=1))
-    for move in Transition.objects.filter(customer=customer).order_by("happened_on", "pk"):
+    for move in moves(customer):
         old, new = badges.LEVELS.get(move.from_stage), badges.LEVELS.get(move.to_stage)
         if old is None or new is None:
             continue
@@ -107,6 +108,11 @@ def ladder(customer: Customer, judged: Assessment, order_days: Sequence[date]) -
     if judged.stage_since:
         reached[present] = judged.stage_since
     return [reached.get(level) if level <= present else None for level in range(len(STAGES))]
+
+
+@needs(Transition)
+def moves(customer: Customer) -> Sequence[Transition]:
+    return list(Transition.objects.filter(customer=customer).order_by("happened_on", "pk"))
 
 
 def action(customer: Customer, user: User, found: Explanation) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from crm import display
 from crm.days import shop_zone
 from crm.models import Answer, Complaint, Customer, Purchase
+from crm.presence import has
 from loyalty import rules, scoring
 from loyalty.nev_customer import CustomerValue
 
@@ -46,11 +47,11 @@ def of_customer(customer: Customer, felt: CustomerValue) -> Phase:
     latest: dict[str, Decimal] = {}
     items = ["csat", "price", "commitment", "repurchase_intent", "nps"]
     own = Answer.objects.filter(customer=customer, item__in=items, origin=Answer.Origin.CUSTOMER_SELF)
-    for answer in own.order_by("-answered_at", "-pk"):
+    for answer in own.order_by("-answered_at", "-pk") if has(customer, Answer) else ():
         on = answer.answered_at.astimezone(zone).date()
         if day - timedelta(days=fresh) <= on <= day:
             latest.setdefault(answer.item, answer.value)
-    returned = came_back(customer)
+    returned = has(customer, Complaint) and came_back(customer)
     return judged(latest, felt.latest.value if felt.latest else None, returned)
 
 

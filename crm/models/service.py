@@ -38,7 +38,13 @@ class Complaint(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["customer"], condition=~Q(state="closed"), name="crm_complaint_open_of_customer")
+            models.Index(fields=["customer"], condition=~Q(state="closed"), name="crm_complaint_open_of_customer"),
+            models.Index(
+                fields=["due_at", "id"],
+                include=["owner", "customer"],
+                condition=~Q(state="closed"),
+                name="crm_complaint_due",
+            ),
         ]
 
     def get_absolute_url(self) -> str:

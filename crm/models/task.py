@@ -52,7 +52,12 @@ class Task(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["due_at", "id"], condition=Q(state="open"), name="crm_task_due"),
+            models.Index(
+                fields=["kind", "due_at", "id"],
+                include=["owner", "customer"],
+                condition=Q(state="open"),
+                name="crm_task_waiting",
+            ),
             models.Index(fields=["customer", "-created_at"], name="crm_task_of_customer"),
             models.Index(fields=["-closed_at"], condition=Q(state="done"), name="crm_task_closed"),
         ]

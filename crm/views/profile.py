@@ -36,6 +36,7 @@ from crm.models import (
     Purpose,
     Task,
 )
+from crm.presence import needs
 from crm.salutation import address_of, opening
 
 NEXT_TO_HAND = (
@@ -76,7 +77,7 @@ def profile(request: HttpRequest, customer: Customer, forms: dict[str, Form], st
         "customer": customer,
         "salutation": opening(address_of(customer), language),
         "panels": panels(request, customer),
-        "open_complaints": customer.complaints.exclude(state=Complaint.State.CLOSED).select_related("owner"),
+        "open_complaints": open_complaints(customer),
         "tasks": waiting(customer),
         "finish": FinishForm(auto_id=False),
         "promise": PromiseForm(auto_id="promise_%s"),
@@ -138,6 +139,12 @@ def panels(request: HttpRequest, customer: Customer) -> dict[str, list[SafeStrin
     return dict(slots)
 
 
+@needs(Complaint)
+def open_complaints(customer: Customer) -> list[Complaint]:
+    return list(customer.complaints.exclude(state=Complaint.State.CLOSED).select_related("owner"))
+
+
+@needs(Task)
 def waiting(customer: Customer) -> list[tuple[Task, str]]:
     """The open tasks, the nearest first, each with why."""
     tasks = customer.tasks.filter(state=Task.State.OPEN).select_related("owner").order_by("due_at", "pk")
@@ -207,6 +214,7 @@ def purchases(customer: Customer) -> dict[str, Any]:
     return total | {"years": list(years[:5]), "void": total["all"] - total["number"]}
 
 
+@needs(BarrierFact)
 def recorded(customer: Customer, signals: Iterable[plugins.BarrierSignal]) -> list[dict[str, Any]]:
     """The latest fact of each signal, with the signal; one that nobody defines any more is left out."""
     known = {signal.code: signal for signal in signals}

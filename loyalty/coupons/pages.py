@@ -1,7 +1,7 @@
 """The pages about coupons: batches with their figures, one batch, one code from end to end, print, gifts to a list."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -22,8 +22,9 @@ from crm.filters import customer_filter
 from crm.models import Customer, Source, User
 from crm.paging import page_of
 from crm.plugins import Panel
+from crm.presence import needs
 from crm.privacy import audit
-from loyalty.coupons import codes, issuing, ledger, report, terms
+from loyalty.coupons import codes, issuing, ledger, pdf, report, terms
 from loyalty.coupons.forms import BatchForm, CodesForm, GiveForm, OwnCodeForm, VoidForm
 from loyalty.coupons.ledger import Actor
 from loyalty.coupons.qr import svg
@@ -85,6 +86,7 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
         "crumbs": crumbs((made.title, "")),
         "codes": CodesForm(),
         "own": OwnCodeForm(),
+        "pdf": pdf.offered(),
         "manages": may(request.user, "coupons.manage"),
     }
     return render(request, "coupons/batch.html", context)
@@ -174,13 +176,34 @@ def _csv(made: CouponBatch) -> Iterable[str]:
 def print_sheet(request: HttpRequest, pk: int) -> HttpResponse:
     """Open codes to print and cut out, each with its QR code and the terms."""
     made = get_object_or_404(CouponBatch, pk=pk)
+    found, more = _cards(made)
+    context = {"batch": made, "codes": found, "more": more, "worth": terms.worth(made), "pdf": pdf.offered()}
+    return render(request, "coupons/print.html", context)
+
+
+def _cards(made: CouponBatch) -> tuple[list[dict[str, Any]], int]:
+    """What the first PRINTED open codes show in print, and how many there are beyond."""
     usable = open_codes(made.coupons.select_related("batch").order_by("pk"))
     found = [
         {"shown": written(one), "qr": svg(one.code), "terms": " ".join(terms.sentences(made, one)[1:])}
         for one in usable[:PRINTED]
     ]
-    context = {"batch": made, "codes": found, "more": usable.count() - len(found), "worth": terms.worth(made)}
-    return render(request, "coupons/print.html", context)
+    return found, usable.count() - len(found)
+
+
+@requires("coupons.view")
+@require_GET
+def pdf_sheet(request: HttpRequest, pk: int) -> HttpResponse:
+    """The same as PDF, where the extra `pdf` is installed; else the page that the browser prints."""
+    made = get_object_or_404(CouponBatch, pk=pk)
+    try:
+        sheet = pdf.sheet(made, _cards(made)[0], terms.worth(made))
+    except pdf.NoPdf:
+        messages.error(request, _("This installation makes no PDF. An administrator can add it; here is the page to print."))
+        return redirect("coupon_print", pk)
+    response = HttpResponse(sheet, content_type="application/pdf")
+    response["Content-Disposition"] = f'attachment; filename="coupons-{pk}.pdf"'
+    return response
 
 
 def open_codes(found: QuerySet[Coupon]) -> QuerySet[Coupon]:
@@ -265,15 +288,26 @@ def chosen(query: QueryDict) -> QuerySet[Customer]:
 
 
 def panels(customer: Customer, user: User) -> Iterable[Panel]:
-    """The customer's open codes with their days, and what was redeemed last. Three queries, whatever there is."""
+    """The customer's open codes with their days, and what was redeemed last. Three queries at most."""
     if not may(user, "coupons.view"):
         return []
-    usable = open_codes(customer.coupons.select_related("batch__free_product")).order_by("valid_until", "pk")
-    done = Redemption.objects.filter(customer=customer, state=Redemption.State.REDEEMED).select_related("coupon__batch")
     context = {
         "open": [
-            {"coupon": one, "shown": written(one), "worth": terms.worth(one.batch, one.left)} for one in usable[:SHOWN]
+            {"coupon": one, "shown": written(one), "worth": terms.worth(one.batch, one.left)}
+            for one in _usable(customer)
         ],
-        "redeemed": done.order_by("-redeemed_at")[:SHOWN],
+        "redeemed": _redeemed(customer),
     }
     return [Panel("side", "coupons/panel.html", context, order=70)]
+
+
+@needs(Coupon)
+def _usable(customer: Customer) -> Sequence[Coupon]:
+    usable = open_codes(customer.coupons.select_related("batch__free_product"))
+    return list(usable.order_by("valid_until", "pk")[:SHOWN])
+
+
+@needs(Redemption)
+def _redeemed(customer: Customer) -> Sequence[Redemption]:
+    done = Redemption.objects.filter(customer=customer, state=Redemption.State.REDEEMED).select_related("coupon__batch")
+    return list(done.order_by("-redeemed_at")[:SHOWN])

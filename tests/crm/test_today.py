@@ -7,7 +7,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from crm import contacts, duties, worklist
-from crm.models import Complaint, ConsentState, Customer, Hold, Interaction, Task
+from crm.models import Complaint, ConsentState, Customer, Hold, Task
+from crm.privacy import erasure
 from tests.crm.test_pages import text_of
 from tests.factories import ComplaintFactory, CustomerFactory, EmailFactory, UserFactory
 
@@ -180,8 +181,16 @@ def test_the_page_asks_as_often_for_forty_as_for_two(as_staff, count_queries):
 def test_erased_people_wait_for_nothing(as_staff):
     customer = alarmed()
     ComplaintFactory(customer=customer, due_at=timezone.now())
-    Customer.objects.filter(pk=customer.pk).update(erased_at=timezone.now())
+    url = reverse("finish_task", args=[Task.objects.get().pk])
+    erasure.erase(customer.pk)
+    assert not Task.objects.exists() and not Complaint.objects.exists()
     assert worklist.waiting(UserFactory()).waiting == 0
+    assert as_staff().post(url, {"outcome": "spoke"}).status_code == 404
+
+
+def test_a_task_of_an_erased_record_cannot_be_finished(as_staff):
+    customer = alarmed()
+    Customer.objects.filter(pk=customer.pk).update(erased_at=timezone.now())
     url = reverse("finish_task", args=[Task.objects.get().pk])
     assert as_staff().post(url, {"outcome": "spoke"}).status_code == 404
-    assert Complaint.objects.exists() and Interaction.objects.exists()
+    assert not worklist.waiting(UserFactory()).groups
