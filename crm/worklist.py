@@ -77,6 +77,8 @@ def waiting(user: User, *, kind: str = "", mine: bool = False, open_key: str = "
     with_customers(found)
     found = [entry for entry in found if entry.customer]
     counts = _counts(user)
+    if not mine and kind in ("", "first"):
+        numbers["first"] += counts["by_group"]["first"]
     everywhere = counts["by_group"] + Counter({group: numbers[group] for group in ("review", "data")})
     personal, mailed = born_today(None)
     everywhere["birthday"] = len(personal)

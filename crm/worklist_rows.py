@@ -49,7 +49,7 @@ class Entry:
 
 
 def deadlines(user: User, mine: bool, limit: int) -> tuple[list[Entry], int]:
-    """Alerts and complaints, the nearest deadline first."""
+    """Alerts and complaints, the nearest deadline first. Their number is told for `mine` only: all are counted anyway."""
     tasks = open_tasks(user, mine).filter(kind=Task.Kind.ALERT)
     cases = open_cases(user, mine)
     shown = list(tasks.order_by("due_at", "pk")[:limit])
@@ -58,7 +58,7 @@ def deadlines(user: User, mine: bool, limit: int) -> tuple[list[Entry], int]:
     listed = [(task.due_at, entry) for task, entry in zip(shown, entries, strict=True)]
     listed += [(case.due_at, _case(case)) for case in cases.order_by("due_at", "pk")[:limit]]
     listed.sort(key=lambda one: one[0])
-    return [entry for _due, entry in listed[:limit]], tasks.count() + cases.count()
+    return [entry for _due, entry in listed[:limit]], tasks.count() + cases.count() if mine else 0
 
 
 def calls(user: User, mine: bool, limit: int) -> tuple[list[Entry], int]:
