@@ -61,3 +61,4 @@ lock: ## write requirements/*.txt anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --quiet --python-version 3.11 --universal --generate-hashes --no-annotate --no-header -o requirements/core.txt
 	uv pip compile pyproject.toml --quiet --extra demo --python-version 3.11 --universal --generate-hashes --no-annotate --no-header -o requirements/demo.txt
 	uv pip compile pyproject.toml --quiet --extra dev --python-version 3.11 --universal --generate-hashes --no-annotate --no-header -o requirements/dev.txt
+	uv pip compile pyproject.toml --quiet --extra pdf --python-version 3.11 --universal --generate-hashes --no-annotate --no-header -o requirements/pdf.txt

@@ -24,6 +24,7 @@ urlpatterns = [
     path("coupons/batches/<int:pk>/issue/", pages.issue, name="coupon_issue"),
     path("coupons/batches/<int:pk>/stop/", pages.stop, name="coupon_stop"),
     path("coupons/batches/<int:pk>/print/", pages.print_sheet, name="coupon_print"),
+    path("coupons/batches/<int:pk>/sheet.pdf", pages.pdf_sheet, name="coupon_pdf"),
     path("coupons/batches/<int:pk>/codes.csv", pages.download, name="coupon_download"),
     path("coupons/codes/<str:code>/", pages.code, name="coupon"),
     path("coupons/codes/<str:code>/void/", pages.void, name="coupon_void"),
