@@ -184,7 +184,11 @@ def quantile(values: list[float], share: float) -> float:
 
 def measure(shop: Shop, rounds: int, only: str, slow: bool) -> None:
     everything = lists(shop) | searches(shop) | profiles(shop) | {"today": lambda: "/today/"}
-    pages = {name: address for name, address in everything.items() if only in name}
+    pages = {
+        name: address
+        for name, address in everything.items()
+        if not only or any(part in name for part in only.split("|"))
+    }
     seconds: dict[str, list[float]] = {name: [] for name in pages}
     worked: dict[str, list[float]] = {name: [] for name in pages}
     asked: dict[str, float] = {}
@@ -224,7 +228,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", default="", help="pages whose name holds this")
+    parser.add_argument("--only", default="", help="pages whose name holds this, or one of these parted by |")
     parser.add_argument("--slow", action="store_true", help="show the slowest queries of each page instead of times")
     options = parser.parse_args()
     with benchmark_shop(options.seed) as shop:
