@@ -5,9 +5,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count, Max
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
@@ -32,6 +33,13 @@ ITEMS: dict[str, tuple[int, int]] = {
     "wallet_shops": (1, 20),
 }
 MOST_MOTIVATORS = 3
+INSERT = """
+INSERT INTO crm_answer
+  (customer_id, response, item, value, form, origin, touchpoint, comment, purchase_id, answered_at)
+SELECT * FROM unnest(%s::bigint[], %s::uuid[], %s::text[], %s::numeric[], %s::text[], %s::text[], %s::text[], %s::text[],
+  %s::bigint[], %s::timestamptz[])
+ON CONFLICT (response, item) DO NOTHING RETURNING response
+"""
 LONGEST_NOTE = 5000
 
 _EVIDENCE = {
@@ -125,8 +133,7 @@ def record_responses(sheets: Collection[Sheet]) -> Counter[UUID]:
     if wanted - owners.keys():
         raise Customer.DoesNotExist
     before = _stored(sheets)
-    Answer.objects.bulk_create([row for sheet in sheets for row in _rows(sheet)], ignore_conflicts=True)
-    added = _stored(sheets) - before
+    added = _insert([row for sheet in sheets for row in _rows(sheet)])
     fresh = [sheet for sheet in sheets if added[sheet.response]]
     added += _record_motives([sheet for sheet in sheets if not before[sheet.response]])
     changed.mark({sheet.customer_id for sheet in sheets if added[sheet.response]})
@@ -161,22 +168,32 @@ def asked_by(form: str) -> tuple[str, ...]:
     return emotions.FORMS[form].positive + emotions.FORMS[form].negative
 
 
-def _rows(sheet: Sheet) -> list[Answer]:
+def _rows(sheet: Sheet) -> list[tuple[Any, ...]]:
+    """The sheet's answers in the order of INSERT's columns."""
     return [
-        Answer(
-            customer_id=sheet.customer_id,
-            response=sheet.response,
-            item=item,
-            value=value,
-            form=sheet.form if item.startswith("nev_") else "",
-            origin=sheet.origin,
-            touchpoint=sheet.touchpoint,
-            comment=sheet.comment if place == 0 else "",
-            purchase_id=sheet.purchase_id,
-            answered_at=sheet.answered_at,
+        (
+            sheet.customer_id,
+            str(sheet.response),
+            item,
+            value,
+            sheet.form if item.startswith("nev_") else "",
+            str(sheet.origin),
+            str(sheet.touchpoint),
+            sheet.comment if place == 0 else "",
+            sheet.purchase_id,
+            sheet.answered_at,
         )
         for place, (item, value) in enumerate(sheet.answers.items())
     ]
+
+
+def _insert(rows: Sequence[tuple[Any, ...]]) -> Counter[UUID]:
+    """How many answers of each response were not there yet."""
+    if not rows:
+        return Counter()
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, [list(column) for column in zip(*rows, strict=True)])
+        return Counter(response for (response,) in cursor.fetchall())
 
 
 def _stored(sheets: Collection[Sheet]) -> Counter[UUID]:

@@ -6,6 +6,8 @@ import pytest
 
 from crm import timeline
 from crm.models import Answer, ChangedCustomer, Hold, MotivatorEvidence, Task
+from loyalty import scoring
+from loyalty.models import Assessment
 from loyalty.motivators import of_customer
 from tests.crm.at_once import at_once
 from tests.factories import CustomerFactory
@@ -100,6 +102,15 @@ def test_a_very_bad_answer_shows_up_as_a_task_on_the_page(told, anna, as_staff):
     task = Task.objects.get()
     assert task.customer == anna and Hold.objects.get().task == task and "irritated" in str(task.detail)
     assert "“irritated” 8 of 10" in as_staff().get(f"/customers/{anna.pk}/").content.decode()
+
+
+def test_the_judgement_follows_what_was_said_but_not_what_was_guessed(told, anna):
+    ben = CustomerFactory()
+    told(csat=9, trust=9, commitment=9)
+    told(csat=9, trust=9, commitment=9, origin="staff_estimate", customer=ben)
+    scoring.score_all()
+    attitudes = dict(Assessment.objects.values_list("customer_id", "attitude"))
+    assert attitudes[anna.pk] == 90 and attitudes[ben.pk] is None
 
 
 def test_a_sheet_sent_twice_is_stored_once(told):
