@@ -73,6 +73,7 @@ def _overtaken(asked: DoubleOptIn) -> bool:
 
 def _move(asked: DoubleOptIn, how: How) -> None:
     carrier_id, person_id = asked.customer_id, asked.moves_id
+    assert person_id is not None
     address = ContactPoint.objects.get(customer=carrier_id, kind="email", is_primary=True).value
     rectify.rectify(person_id, {"email": address}, None)
     proof = replace(

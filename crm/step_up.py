@@ -22,7 +22,7 @@ View = Callable[..., HttpResponse]
 
 def recently(request: HttpRequest) -> bool:
     """Whether the person proved within the last 5 minutes (ACCOUNT_REAUTHENTICATION_TIMEOUT) who they are."""
-    proofs = [float(record["at"]) for record in get_authentication_records(request, request.user)]  # type: ignore[arg-type]
+    proofs = [float(record["at"]) for record in get_authentication_records(request, request.user)]
     return bool(proofs) and 0 <= time.time() - max(proofs) < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
 
 
@@ -51,7 +51,7 @@ def recent_login(back: str | Callable[..., str], *, reading: bool = False) -> Ca
 
 
 def _log_in_again(request: HttpRequest, next_page: str) -> HttpResponse:
-    flows = get_reauthentication_flows(request.user)  # type: ignore[arg-type]
+    flows = get_reauthentication_flows(request.user)
     page = f"account_{flows[0]['id']}" if flows and flows[0]["id"] == "reauthenticate" else "mfa_reauthenticate"
     if not flows:
         messages.error(request, _("This needs a new log-in. Please sign out and in again."))

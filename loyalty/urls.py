@@ -2,7 +2,19 @@ from django.urls import include, path
 
 from loyalty.api import CustomerJudgement
 from loyalty.api_feelings import CustomerFeelings
-from loyalty.views import behaviour, bond, cohorts, feelings, migration, motives, overview, records, rules, standing, what_if
+from loyalty.views import (
+    behaviour,
+    bond,
+    cohorts,
+    feelings,
+    migration,
+    motives,
+    overview,
+    records,
+    rules,
+    standing,
+    what_if,
+)
 
 urlpatterns = [
     path("customers/<int:pk>/records/", records.records, name="loyalty_records"),

@@ -6,7 +6,6 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.models.contact import Touchpoint
 
-
 SCALES_OF_THEIR_OWN = ["disconfirmation", "comparison", "wallet_share", "wallet_rank", "wallet_shops"]
 
 

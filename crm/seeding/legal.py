@@ -126,7 +126,7 @@ LEGAL = {"imprint": IMPRINT, "privacy": PRIVACY, "terms": TERMS}
 
 def wordings() -> dict[str, int]:
     """Publish what people agree to. Returns the id of the German wording by purpose."""
-    german = {}
+    german: dict[str, int] = {}
     for purpose in Purpose.objects.filter(code__in=ABOUT):
         for language, about in zip(LANGUAGES, ABOUT[purpose.code], strict=True):
             text = WORDING[language].format(about=about)

@@ -122,7 +122,7 @@ def issue(request: HttpRequest, pk: int) -> HttpResponse:
     form = OwnCodeForm(request.POST) if "written" in request.POST else CodesForm(request.POST)
     try:
         if not form.is_valid():
-            raise issuing.IssueError(" ".join(error for errors in form.errors.values() for error in errors))
+            raise issuing.IssueError(" ".join(str(error) for errors in form.errors.values() for error in errors))
         if isinstance(form, OwnCodeForm):
             issuing.thought_of(made, **form.cleaned_data, staff=request.user)  # type: ignore[arg-type]
             messages.success(request, _("The code is made."))
@@ -163,12 +163,12 @@ class _Line:
 
 def _csv(made: CouponBatch) -> Iterable[str]:
     out = csv.writer(_Line())
-    yield "\ufeff" + out.writerow(["code", "customer", "valid_from", "valid_until", "uses", "used", "left"])  # type: ignore[operator]
+    yield "\ufeff" + out.writerow(["code", "customer", "valid_from", "valid_until", "uses", "used", "left"])
     for one in made.coupons.order_by("pk").iterator(chunk_size=5_000):
         yield out.writerow(
             [written(one), one.customer_id or "", one.valid_from or "", one.valid_until or "", one.uses, one.used,
              "" if one.left is None else one.left]
-        )  # type: ignore[misc]  # fmt: skip
+        )  # fmt: skip
 
 
 @requires("coupons.view")
