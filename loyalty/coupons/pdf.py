@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
+from django.conf import settings
 from django.template.loader import render_to_string
 from django.utils.translation import get_language
 
@@ -11,6 +12,7 @@ from crm.models import Shop
 from loyalty.models import CouponBatch
 
 CARDS = 8
+LOOK = settings.BASE_DIR / "templates" / "coupons" / "sheet.css"
 
 
 class NoPdf(Exception):
@@ -34,7 +36,8 @@ def sheet(batch: CouponBatch, codes: Sequence[Mapping[str, Any]], worth: str) ->
     pages = [codes[first : first + CARDS] for first in range(0, len(codes), CARDS)]
     context = {"batch": batch, "pages": pages, "worth": worth, "shop": Shop.current(), "language": get_language()}
     page = render_to_string("coupons/sheet.html", context)
-    made: bytes = weasyprint.HTML(string=page, url_fetcher=_refuse).write_pdf()
+    look = weasyprint.CSS(string=LOOK.read_text(encoding="utf-8"), url_fetcher=_refuse)
+    made: bytes = weasyprint.HTML(string=page, url_fetcher=_refuse).write_pdf(stylesheets=[look])
     return made
 
 
