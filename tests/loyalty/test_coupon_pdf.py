@@ -57,7 +57,12 @@ def test_with_weasyprint_nine_codes_make_two_pages(staff, monkeypatch):
     found, more = pages._cards(made)
     assert (len(found), more) == (9, 0)
     drawn = []
-    monkeypatch.setattr(weasyprint.HTML, "write_pdf", lambda page: drawn.append(len(page.render().pages)) or b"%PDF-")
+
+    def counted(page, stylesheets):
+        drawn.append(len(page.render(stylesheets=stylesheets).pages))
+        return b"%PDF-"
+
+    monkeypatch.setattr(weasyprint.HTML, "write_pdf", counted)
     staff.get(f"/coupons/batches/{made.pk}/sheet.pdf")
     assert drawn == [2]
 
