@@ -176,6 +176,7 @@ def app_cursor(db: None) -> Iterator[psycopg2.extensions.cursor]:
         with session.cursor() as cursor:
             if not own_servers:
                 cursor.execute("SET ROLE app")
+                session.commit()  # or a test's rollback would make it the superuser again
             yield cursor
     finally:
         session.rollback()
