@@ -33,6 +33,18 @@ def chromium() -> str | None:
     return None
 
 
+# A page's check by axe takes seconds. Every screen but these waits for `make check-slow`.
+ALWAYS = {("light", 1440), ("dark", 390), ("light", 320), ("dark", 320)}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        chosen = getattr(getattr(item, "callspec", None), "params", {})
+        if {"theme", "width"} <= chosen.keys() and (chosen["theme"], chosen["width"]) not in ALWAYS:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
