@@ -7,6 +7,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from crm import plugins
 from crm.access import public
 
+UNREACHABLE = "unreachable"
+
 
 @public
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -16,8 +18,13 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 @public
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 if the database answers, is migrated, and every upper app is ready; else 503. Each finding is named."""
-    findings = {"database": database(), **dict(plugins.collect(lambda plugin: plugin.readiness()))}
+    """200 if the database answers, is migrated, and every upper app is ready; else 503. Each finding is named.
+
+    While the database does not answer, that is the only finding: nothing else could be asked.
+    """
+    findings = {"database": database()}
+    if findings["database"] != UNREACHABLE:
+        findings |= dict(plugins.collect(lambda plugin: plugin.readiness()))
     ready = all(finding == "ok" for finding in findings.values())
     return JsonResponse({"ready": ready, **findings}, status=200 if ready else 503)
 
@@ -27,5 +34,5 @@ def database() -> str:
         executor = MigrationExecutor(connection)
         pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except DatabaseError:
-        return "unreachable"
+        return UNREACHABLE
     return f"{len(pending)} migrations pending" if pending else "ok"

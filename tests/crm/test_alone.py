@@ -330,6 +330,21 @@ def test_a_wrong_fact_is_answered_beside_its_field(plugin, as_staff, given, prob
     assert not BarrierFact.objects.exists()
 
 
+def test_a_database_that_is_away_is_named_alone(process_environment):
+    asked = (
+        "import django; django.setup()\n"
+        "from django.test import Client\n"
+        "answer = Client().get('/readyz', headers={'host': 'localhost'})\n"
+        "print(answer.status_code, answer.content.decode())"
+    )
+    away = process_environment | {"DATABASE_URL": "postgres://app@127.0.0.1:9/none"}
+    done = subprocess.run(
+        [sys.executable, "-c", asked], env=away, capture_output=True, text=True, cwd=django_settings.BASE_DIR, check=False
+    )
+    assert done.stdout.split(" ", 1)[0] == "503", done.stderr[-500:]
+    assert json.loads(done.stdout.split(" ", 1)[1]) == {"ready": False, "database": "unreachable"}
+
+
 def test_a_plugin_that_is_not_ready_is_named(plugin, client):
     answer = client.get("/readyz")
     assert answer.status_code == 503 and answer.json()["echo"] == "no wall" and answer.json()["database"] == "ok"
