@@ -120,4 +120,4 @@ class GiveForm(Styled, forms.Form):
 
 
 class VoidForm(Styled, forms.Form):
-    reason = forms.CharField(max_length=200, label=_("Why"), help_text=_("For whoever asks later."))
+    reason = forms.CharField(max_length=200, label=_("Why"), help_text=_("For whoever asks later. Write no names: it stays for good."))

@@ -34,7 +34,7 @@ class TooMany(Exception):
 
 
 def guarded(source_id: int, visitor: str, action: Callable[[], Answer]) -> Answer:
-    """Do `action`, which may refuse a code. Tries that find a usable code do not count.
+    """Do `action`, which may refuse a code. Only tries that were refused a code count in the end.
 
     visitor: who tries, as the shop knows them, or ''; then only the source is counted. Raises TooMany and Refused.
     Call it outside a transaction that may be rolled back.
@@ -45,14 +45,17 @@ def guarded(source_id: int, visitor: str, action: Callable[[], Answer]) -> Answe
     if not all([throttle.allowed(limits, about) for limits, about in counted]):
         log.warning("coupon_tries_refused", source=source_id)
         raise TooMany
+    missed = False
     try:
-        answer = action()
+        return action()
     except Refused as refused:
+        missed = True
         _missed(source_id, refused.reason)
         raise
-    for limits, about in counted:
-        throttle.forgive(limits, about)
-    return answer
+    finally:
+        if not missed:
+            for limits, about in counted:
+                throttle.forgive(limits, about)
 
 
 def _missed(source_id: int, reason: str) -> None:

@@ -1,6 +1,7 @@
 """The pages about coupons: batches with their figures, one batch, one code from end to end, print, gifts to a list."""
 
 import csv
+import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
@@ -268,7 +269,7 @@ def give(request: HttpRequest) -> HttpResponse:
     form = GiveForm(request.POST or None, count=count)
     if request.method == "POST" and form.is_valid():
         made: CouponBatch = form.cleaned_data["batch"]
-        cause = f"list {now():%Y-%m-%d} {request.GET.urlencode()[:40]} batch {made.pk}"
+        cause = cause_of(made, request.GET)
         fresh = issuing.to_customers(made, found.values_list("pk", flat=True), cause, request.user)  # type: ignore[arg-type]
         audit.record(request.user.pk, "issued", "coupon batch", made.pk)
         said = ngettext("%(n)s customer got a code.", "%(n)s customers got a code.", fresh)
@@ -276,6 +277,12 @@ def give(request: HttpRequest) -> HttpResponse:
         return redirect("coupon_batch", made.pk)
     context = {"form": form, "count": count, "back": request.GET.urlencode()}
     return render(request, "coupons/give.html", context, status=422 if form.errors else 200)
+
+
+def cause_of(made: CouponBatch, query: QueryDict) -> str:
+    """What a list's codes are issued for: the same for the same list on the same day. Without what was searched for, since
+    that may be a name and the ledger keeps it for good."""
+    return f"list {today()} {hashlib.sha256(query.urlencode().encode()).hexdigest()[:12]} batch {made.pk}"
 
 
 def chosen(query: QueryDict) -> QuerySet[Customer]:

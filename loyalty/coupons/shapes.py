@@ -65,12 +65,12 @@ class RedeemReservedShape(serializers.Serializer[Any]):
 
 
 class ReasonShape(serializers.Serializer[Any]):
-    reason = serializers.CharField(max_length=200, default="", allow_blank=True)
+    reason = serializers.CharField(max_length=200, default="", allow_blank=True, help_text="No names: it stays for good.")
 
 
 class VoidShape(serializers.Serializer[Any]):
     code = serializers.CharField(max_length=80)
-    reason = serializers.CharField(max_length=200, help_text="For whoever asks later why.")
+    reason = serializers.CharField(max_length=200, help_text="For whoever asks later why. No names: it stays for good.")
 
 
 class IssueShape(serializers.Serializer[Any]):

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from loyalty.coupons import codes, ledger
-from loyalty.models import Coupon, CouponBatch
+from loyalty.models import Coupon, CouponBatch, CouponEntry
 from tests.crm.conftest import as_staff, count_queries  # noqa: F401 - fixtures
 from tests.factories import CustomerFactory
 from tests.loyalty.coupons import basket, batch, coupon, till
@@ -114,6 +114,9 @@ class TestGiving:
         marketer.post("/coupons/give/?q=Adler", {"batch": made.pk, "confirmed": "2"})
         assert {one.customer.family_name for one in Coupon.objects.all()} == {"Adler"}
         assert Coupon.objects.count() == 2
+        assert "Adler" not in f"{[*Coupon.objects.values_list('cause')]} {[*CouponEntry.objects.values_list('reason')]}"
+        marketer.post("/coupons/give/?q=Adler", {"batch": made.pk, "confirmed": "2"})
+        assert Coupon.objects.count() == 2, "the same list again on the same day"
 
     def test_a_stopped_coupon_is_refused_at_the_till(self, as_staff) -> None:
         made = coupon()

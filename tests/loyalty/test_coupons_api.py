@@ -133,6 +133,13 @@ class TestRefusing:
         good = coupon(uses=99)
         assert {shop.redeem(good.code, visitor="v1").status_code for _number in range(12)} == {201}
 
+    def test_a_call_that_is_wrong_in_itself_is_no_try(self, shop: Shop) -> None:
+        good = coupon(uses=99)
+        for _number in range(12):
+            assert shop.redeem(good.code, "", visitor="v1").status_code == 400
+            assert shop.redeem(good.code, visitor="v1", customer="nobody").status_code == 400
+        assert shop.redeem(good.code, visitor="v1").status_code == 201
+
     def test_much_guessing_raises_an_alarm(self, shop: Shop) -> None:
         assert guarding.finding() == "ok"
         shop.redeem("WRONG-CODE")
