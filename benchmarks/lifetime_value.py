@@ -6,13 +6,9 @@ Works on a PostgreSQL of its own in a throw-away folder (or in STAMMKUNDE_VAR, k
 aggregate of the purchases in the same run. The guard rails are lifted: invented purchases follow no model.
 """
 
-import argparse
-import os
 import statistics
-import tempfile
-from pathlib import Path
 
-from benchmarks.scoring import AGGREGATE, generate, timed
+from benchmarks.scoring import AGGREGATE, main, timed
 
 
 def measure(rounds: int) -> None:
@@ -49,31 +45,5 @@ def measure(rounds: int) -> None:
         print(f"figure {name:<14} {timed(lambda name=name: figures.refresh(name)):>6.2f} s")  # type: ignore[misc]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--customers", type=int, default=1_000_000)
-    parser.add_argument("--purchases", type=int, default=10)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
-    kept = bool(os.environ.get("STAMMKUNDE_VAR"))
-    folder = os.environ.get("STAMMKUNDE_VAR") or tempfile.mkdtemp(prefix="stammkunde-benchmark-")
-    Path(folder).chmod(0o711)  # the server has a user of its own where we are root
-    os.environ |= {"STAMMKUNDE_VAR": folder, "DATABASE_ROLE": "owner", "DJANGO_SETTINGS_MODULE": "config.settings"}
-    import django
-
-    django.setup()
-    from django.core.management import call_command
-
-    from config import embedded
-    from crm.models import Customer
-
-    call_command("migrate", verbosity=0)
-    if not Customer.objects.exists():
-        print(f"generated in {timed(lambda: generate(options.customers, options.purchases)):.0f} s")
-    measure(options.rounds)
-    if not kept:
-        embedded.discard()
-
-
 if __name__ == "__main__":
-    main()
+    main(measure, __doc__ or "", rounds=3)

@@ -105,11 +105,12 @@ def measure(rounds: int) -> None:
         print(f"{name:<16} {middle * 1000:>10.1f} ms  {middle / limit:>8.3f} x the aggregate")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(measure: Callable[[int], None] = measure, about: str = __doc__ or "", rounds: int = 5) -> None:
+    """Run a measurement on an installation of its own, or on the one that STAMMKUNDE_VAR names, filled if it is empty."""
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
     parser.add_argument("--customers", type=int, default=1_000_000)
     parser.add_argument("--purchases", type=int, default=10)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=rounds)
     options = parser.parse_args()
     kept = bool(os.environ.get("STAMMKUNDE_VAR"))
     folder = os.environ.get("STAMMKUNDE_VAR") or tempfile.mkdtemp(prefix="stammkunde-benchmark-")

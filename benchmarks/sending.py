@@ -73,9 +73,9 @@ def measure_planning() -> None:
     from campaigns import planning, recipes
     from campaigns.models import Campaign, Delivery
 
-    version = recipes.first_version(recipes.everything()["mailing"])
+    version = recipes.first_version(recipes.everything()["newsletter"])
     campaign = Campaign.objects.create(
-        recipe="mailing", name="Benchmark", template_version=version, send_at=now() - timedelta(minutes=1)
+        recipe="newsletter", name="Benchmark", template_version=version, send_at=now() - timedelta(minutes=1)
     )
     began = time.perf_counter()
     audience = planning.preview(campaign)

@@ -10,7 +10,7 @@ from campaigns.models import Campaign, Template, TemplateVersion
 from campaigns.planning import LaunchError
 from crm.models import User
 
-RECIPE = "mailing"
+RECIPE = "newsletter"
 
 
 @transaction.atomic

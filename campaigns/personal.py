@@ -27,10 +27,10 @@ TABLES = (
         "campaigns.Delivery",
         Fate.PSEUDONYMISE,
         {
-            Data.IDENTIFIER: "email_hash dedupe_key cause message_id provider_id",
+            Data.IDENTIFIER: "email_hash domain dedupe_key cause message_id provider_id",
             Data.CONTENT: "smtp_reply",
             Data.BEHAVIOUR: "recipe message_class purpose state reason evidence tracking planned_at sending_at settled_at",
-            Data.TECHNICAL: "id priority not_before not_after token lease_until attempts deferrals transport",
+            Data.TECHNICAL: "id priority not_before not_after slot_at token lease_until attempts deferrals transport",
         },
         gettext_lazy("Mails, sent and not sent: technical record"),
         person="customer",
@@ -66,9 +66,23 @@ TABLES = (
         "campaigns.Campaign",
         Fate.NOT_OF_CUSTOMERS,
         {
-            Data.NONE: "recipe name standing switched_on status stages send_at options created_at launched_at"
-            " expected_recipients"
+            Data.NONE: "recipe name standing switched_on status stages audience_rule hold_out window_from"
+            " window_until send_at options created_at checked_at launched_at expected_recipients"
         },
+    ),
+    Table(
+        "campaigns.Segment",
+        Fate.NOT_OF_CUSTOMERS,
+        {Data.NONE: "name kind rule created_at changed_at archived_at"},
+    ),
+    Table(
+        "campaigns.SegmentMember",
+        Fate.DELETE,
+        {Data.BEHAVIOUR: "added_at"},
+        gettext_lazy("Lists you stand on"),
+        person="customer",
+        shown=(("segment__name", gettext_lazy("List")), ("added_at", gettext_lazy("Since"))),
+        order="added_at",
     ),
     Table("campaigns.Run", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "created_at frozen_at"}),
     Table("campaigns.JobRun", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "job slot at"}),
@@ -130,6 +144,7 @@ def cut_off(customer_ids: Sequence[int], shell_id: int) -> int:
         customer=shell_id,
         event=None,
         email_hash=None,
+        domain="",
         evidence=None,
         cause="",
         message_id="",

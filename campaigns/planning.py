@@ -44,9 +44,10 @@ WITH wanted AS ({audience}), verdict AS ({verdicts}), judged AS (
 )"""
 INSERT = """
 INSERT INTO campaigns_delivery (campaign_id, run_id, customer_id, event_id, template_version_id, recipe, message_class,
-  purpose, dedupe_key, cause, email_hash, state, reason, evidence, priority, not_before, not_after, settled_at)
+  purpose, dedupe_key, cause, email_hash, domain, state, reason, evidence, priority, not_before, not_after, settled_at)
 SELECT %(campaign)s, %(run)s::bigint, customer_id, event_id, %(version)s, %(recipe)s, %(gate_class)s,
   %(gate_purpose)s, dedupe_key, cause, CASE WHEN refusal = '' THEN address_hash END,
+  CASE WHEN refusal = '' THEN left(lower(split_part(address, '@', 2)), 80) ELSE '' END,
   CASE WHEN refusal = '' THEN 'planned' ELSE 'suppressed' END, refusal, evidence_id, %(priority)s,
   not_before, not_after, CASE WHEN refusal <> '' THEN now() END
 FROM decided

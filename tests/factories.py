@@ -158,7 +158,7 @@ class CampaignFactory(DjangoModelFactory):
     class Meta:
         model = "campaigns.Campaign"
 
-    recipe = "mailing"
+    recipe = "newsletter"
     name = factory.Sequence("Mailing {}".format)
     status = "running"
     send_at = NOW
@@ -186,4 +186,4 @@ class DeliveryFactory(DjangoModelFactory):
 def _first_version() -> object:
     from campaigns import recipes
 
-    return recipes.first_version(recipes.everything()["mailing"])
+    return recipes.first_version(recipes.everything()["newsletter"])

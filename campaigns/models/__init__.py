@@ -1,5 +1,6 @@
 from campaigns.models.campaign import Campaign, JobRun, Run
 from campaigns.models.delivery import Delivery, Receipt, SenderHeartbeat
+from campaigns.models.segment import Segment, SegmentMember
 from campaigns.models.template import BlockKind, Template, TemplateVersion
 from campaigns.models.tracking import Link, LinkCount, MailUse, TrackingSwitch
 
@@ -13,6 +14,8 @@ __all__ = [
     "MailUse",
     "Receipt",
     "Run",
+    "Segment",
+    "SegmentMember",
     "SenderHeartbeat",
     "Template",
     "TemplateVersion",

@@ -12,11 +12,13 @@ class Campaign(models.Model):
     """A recipe put to use.
 
     A *standing* campaign is its recipe's one row: it sends whenever its occasion comes, while `switched_on`.
-    Any other is sent once, at `send_at`, after somebody launched it; its life is `status`.
+    Any other is sent once, at `send_at`, after somebody launched it; its life is `status`. A checked one is a draft
+    without anything wrong; the next change makes it a draft again.
     """
 
     class Status(models.TextChoices):
         DRAFT = "draft", _("draft")
+        CHECKED = "checked", _("checked")
         SCHEDULED = "scheduled", _("scheduled")
         RUNNING = "running", _("running")
         PAUSED = "paused", _("paused")
@@ -36,6 +38,30 @@ class Campaign(models.Model):
         db_default=models.Value([], ArrayField(models.CharField(max_length=20))),
         help_text=_("Only customers in these stages; none chosen means everybody."),
     )
+    segment = models.ForeignKey(
+        "campaigns.Segment",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="campaigns",
+        verbose_name=_("segment"),
+        help_text=_("Only customers in this segment as it stands at the launch; none chosen means everybody."),
+    )
+    audience_rule = models.JSONField(
+        null=True, blank=True, help_text="The segment's rule as it stood at the launch, so that the audience can be explained."
+    )
+    hold_out = models.PositiveSmallIntegerField(
+        _("control group"),
+        db_default=0,
+        default=0,
+        help_text=_("Per cent of the recipients who get nothing, to measure what the mail does. 0 to 50."),
+    )
+    window_from = models.TimeField(
+        _("send from"), null=True, blank=True, help_text=_("Mails go only from this hour on, in the shop's zone.")
+    )
+    window_until = models.TimeField(
+        _("send until"), null=True, blank=True, help_text=_("Mails go only before this hour, in the shop's zone.")
+    )
     send_at = models.DateTimeField(_("send at"), null=True, blank=True)
     template_version = models.ForeignKey(TemplateVersion, models.PROTECT, null=True, blank=True)
     options = models.JSONField(
@@ -46,6 +72,8 @@ class Campaign(models.Model):
     )
     created_by = models.ForeignKey("crm.User", models.SET_NULL, null=True, blank=True, related_name="campaigns")
     created_at = models.DateTimeField(db_default=models.functions.Now())
+    checked_by = models.ForeignKey("crm.User", models.SET_NULL, null=True, blank=True, related_name="+")
+    checked_at = models.DateTimeField(null=True, blank=True)
     launched_by = models.ForeignKey("crm.User", models.SET_NULL, null=True, blank=True, related_name="+")
     launched_at = models.DateTimeField(null=True, blank=True)
     expected_recipients = models.PositiveIntegerField(
@@ -58,9 +86,15 @@ class Campaign(models.Model):
                 fields=["recipe"], condition=Q(standing=True), name="campaigns_campaign_standing_once"
             ),
             models.CheckConstraint(
-                condition=Q(status__in=["draft", "cancelled"])
+                condition=Q(status__in=["draft", "checked", "cancelled"])
                 | Q(send_at__isnull=False, template_version__isnull=False, launched_at__isnull=False),
                 name="campaigns_campaign_launched_is_whole",
+            ),
+            models.CheckConstraint(condition=Q(hold_out__lte=50), name="campaigns_campaign_hold_out_is_half_at_most"),
+            models.CheckConstraint(
+                condition=Q(window_from__isnull=True, window_until__isnull=True)
+                | Q(window_from__lt=models.F("window_until")),
+                name="campaigns_campaign_window_opens_before_it_ends",
             ),
         ]
 

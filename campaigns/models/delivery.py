@@ -56,6 +56,12 @@ class Delivery(models.Model):
     dedupe_key = models.CharField(max_length=200)
     cause = models.CharField(max_length=150, blank=True, db_default="")
     email_hash = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - '' would not be unique
+    domain = models.CharField(
+        max_length=80, blank=True, db_default="", default="", help_text="Of the address, for the pace of each mail server."
+    )
+    slot_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its turn comes, where its mail server is given only so many an hour."
+    )
     state = models.CharField(max_length=12, choices=State, db_default="planned")
     reason = models.CharField(max_length=40, blank=True, db_default="")
     evidence = models.BigIntegerField(null=True, blank=True, help_text="The consent event that allowed the mail.")

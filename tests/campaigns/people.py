@@ -51,9 +51,9 @@ def person(email: str = "", *purposes: str, **more: Any) -> Customer:
 
 def mailing(send_at: datetime | None = None, **more: Any) -> Campaign:
     """A draft ready to be launched."""
-    version = recipes.first_version(recipes.everything()["mailing"])
+    version = recipes.first_version(recipes.everything()["newsletter"])
     given = {
-        "recipe": "mailing",
+        "recipe": "newsletter",
         "name": "News",
         "template_version": version,
         "send_at": send_at or now() - timedelta(minutes=1),

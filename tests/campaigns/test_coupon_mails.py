@@ -305,7 +305,7 @@ def test_lint_l19_a_text_that_promises_a_coupon_without_one_is_not_launched(shop
     assert any("speaks of a coupon" in problem for problem in rendering.problems(version))
 
 
-@pytest.mark.parametrize("code", ["thank_you", "birthday", "mailing", "coupon"])
+@pytest.mark.parametrize("code", ["thank_you", "birthday", "newsletter", "coupon"])
 def test_every_recipe_that_may_bring_a_coupon_reads_well_with_and_without(shop, code):
     recipe = recipes.everything()[code]
     text = recipes.first_version(recipe)

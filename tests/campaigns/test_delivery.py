@@ -207,7 +207,7 @@ class TestGate:
         launched()
         deliver()
         assert len(smtp_sink.messages) == 1
-        assert Delivery.objects.get(recipe="mailing").reason == "frequency_cap"
+        assert Delivery.objects.get(recipe="newsletter").reason == "frequency_cap"
 
     def test_an_open_complaint_holds_cheerful_mail(self, smtp_sink: SmtpSink) -> None:
         anna = person("anna@example.test", "newsletter")

@@ -105,7 +105,7 @@ def test_a_recipe_is_switched_off_and_on_again(marketer):
 
 
 @pytest.mark.parametrize(
-    ("code", "on"), [("mailing", "1"), ("nonsense", "1"), ("birthday", "maybe"), ("double_opt_in", "0")]
+    ("code", "on"), [("newsletter", "1"), ("nonsense", "1"), ("birthday", "maybe"), ("double_opt_in", "0")]
 )
 def test_what_is_no_switch_is_not_found(marketer, code, on):
     assert marketer.post(f"/campaigns/recipes/{code}/switch", {"on": on}).status_code == 404

@@ -156,4 +156,4 @@ class TestEveryRecipe:
         assert bool(recipe.event_kind) == (recipe.occasion is Occasion.EVENT)
 
     def test_is_found_by_its_folder(self) -> None:
-        assert {"thank_you", "birthday", "mailing"} <= set(recipes.everything())
+        assert {"thank_you", "birthday", "newsletter"} <= set(recipes.everything())

@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns.recipe import Occasion, Recipe
 from campaigns.recipes.coupon.texts import BLOCKS, SUBJECT
-from campaigns.recipes.mailing import audience
+from campaigns.recipes.newsletter import audience
 
 RECIPE = Recipe(
     code="coupon",

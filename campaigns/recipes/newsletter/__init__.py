@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.recipe import Moment, Occasion, Query, Recipe
-from campaigns.recipes.mailing.texts import BLOCKS, SUBJECT
+from campaigns.recipes.newsletter.texts import BLOCKS, SUBJECT
 
 AUDIENCE = """
 SELECT customer.id AS customer_id, 'run:' || %(audience_run)s || ':' || customer.id AS dedupe_key, '' AS cause,
@@ -27,8 +27,8 @@ def audience(moment: Moment) -> Query:
 
 
 RECIPE = Recipe(
-    code="mailing",
-    label=_("Mailing"),
+    code="newsletter",
+    label=_("Newsletter"),
     description=_("A text of your own, to everybody or to chosen stages, at a time you choose."),
     occasion=Occasion.SCHEDULED,
     audience=audience,
