@@ -1,7 +1,7 @@
 from django.urls import path
 
 from campaigns import api, public
-from campaigns.views import mailing, overview, tracking
+from campaigns.views import drafts, mailing, overview, tracking
 
 urlpatterns = [
     path("u/<str:token>/", public.unsubscribe, name="unsubscribe"),
@@ -14,12 +14,12 @@ urlpatterns = [
     path("campaigns/recipes/<slug:code>/switch", overview.switch, name="recipe_switch"),
     path("campaigns/recipes/<slug:code>/coupon", overview.coupon, name="recipe_coupon"),
     path("campaigns/tracking/switch", tracking.switch, name="tracking_switch"),
-    path("campaigns/mailings/new", mailing.new, name="mailing_new"),
-    path("campaigns/mailings/audience", mailing.audience, name="mailing_audience"),
+    path("campaigns/mailings/new", drafts.new, name="mailing_new"),
+    path("campaigns/mailings/audience", drafts.audience, name="mailing_audience"),
     path("campaigns/mailings/<int:pk>/", mailing.mailing, name="mailing"),
-    path("campaigns/mailings/<int:pk>/preview", mailing.preview, name="mailing_preview"),
+    path("campaigns/mailings/<int:pk>/preview", drafts.preview, name="mailing_preview"),
     path("campaigns/mailings/<int:pk>/state", mailing.state, name="mailing_state"),
-    path("campaigns/mailings/<int:pk>/test", mailing.test_mail, name="mailing_test"),
+    path("campaigns/mailings/<int:pk>/test", drafts.test_mail, name="mailing_test"),
     path("campaigns/mailings/<int:pk>/launch", mailing.launch, name="mailing_launch"),
     path("campaigns/mailings/<int:pk>/copy", overview.copy, name="mailing_copy"),
     path("campaigns/mailings/<int:pk>/pause", mailing.steer, {"verb": "pause"}, name="mailing_pause"),
