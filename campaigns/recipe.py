@@ -44,6 +44,55 @@ class Moment:
 
 
 @dataclass(frozen=True)
+class Setting:
+    """One thing that a shop may set about a recipe; the recipe's page makes a field of it.
+
+    `kind`: "number" (whole, from `minimum` to `maximum`), "choice" (one of `choices`, pairs of value and label, or a
+    function that answers them), "flag" (yes or no), "text" (one line of up to `maximum` characters, 200 if not told) or
+    "day" (as YYYY-MM-DD, '' for none). `unit` stands behind a number. Kept in `Campaign.options` under `code`.
+    """
+
+    code: str
+    label: str | Promise
+    kind: str
+    default: Any
+    help: str | Promise = ""
+    minimum: int = 0
+    maximum: int = 0
+    unit: str | Promise = ""
+    choices: Sequence[tuple[str, str | Promise]] | Callable[[], Sequence[tuple[str, str | Promise]]] = ()
+    required: bool = True
+
+    def of(self, campaign: Campaign) -> Any:
+        """What the shop set, or the default where it set nothing that still holds."""
+        found = campaign.options.get(self.code, self.default)
+        return found if self.allows(found) else self.default
+
+    def pairs(self) -> list[tuple[str, str | Promise]]:
+        """The choices as they stand now."""
+        return list(self.choices() if callable(self.choices) else self.choices)
+
+    def allows(self, value: Any) -> bool:
+        """Whether a value may be kept."""
+        if self.kind == "number":
+            return type(value) is int and self.minimum <= value <= self.maximum
+        if self.kind == "flag":
+            return isinstance(value, bool)
+        if not isinstance(value, str) or not (value or not self.required):
+            return False
+        if self.kind == "choice":
+            return not value or value in {code for code, _label in self.pairs()}
+        return _is_day(value) if self.kind == "day" else len(value) <= (self.maximum or 200)
+
+
+def _is_day(value: str) -> bool:
+    try:
+        return not value or bool(date.fromisoformat(value))
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One kind of mail.
 
@@ -56,6 +105,8 @@ class Recipe:
     `always_on`: what people asked for hangs on it, so nobody can switch it off.
     `brings`: whether its mails may bring a coupon: "" never, "may", or "always", for it says nothing without one.
     `composed(detail, message_id, content)` is told of each finished mail, the same on every attempt.
+    `settings` is what a shop may set about it; the audience reads one by `SETTING.of(moment.campaign)`.
+    `at_most` says how often one person gets it at most, as a sentence: "Once a year.".
     """
 
     code: str
@@ -76,6 +127,13 @@ class Recipe:
     composed: Callable[[Mapping[str, Any], str, str], None] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     brings: str = ""
+    settings: Sequence[Setting] = ()
+    at_most: str | Promise = ""
+
+    @property
+    def first_options(self) -> dict[str, Any]:
+        """The options its campaign starts with."""
+        return {setting.code: setting.default for setting in self.settings} | dict(self.options)
 
     @property
     def standing(self) -> bool:

@@ -67,7 +67,7 @@ def _install(recipe: Recipe) -> Campaign | None:
         send_at=current,
         launched_at=current,
         template_version=version,
-        options=dict(recipe.options),
+        options=recipe.first_options,
     )
     Campaign.objects.bulk_create([campaign], ignore_conflicts=True)
     made = Campaign.objects.select_related("template_version").filter(recipe=recipe.code, template_version=version)
