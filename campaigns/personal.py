@@ -67,7 +67,8 @@ TABLES = (
         Fate.NOT_OF_CUSTOMERS,
         {
             Data.NONE: "recipe name standing switched_on status stages audience_rule hold_out window_from"
-            " window_until send_at options created_at checked_at launched_at expected_recipients"
+            " window_until weekdays send_at options created_at checked_at checked_recipients launched_at"
+            " expected_recipients"
         },
     ),
     Table(

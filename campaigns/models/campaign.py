@@ -62,6 +62,14 @@ class Campaign(models.Model):
     window_until = models.TimeField(
         _("send until"), null=True, blank=True, help_text=_("Mails go only before this hour, in the shop's zone.")
     )
+    weekdays = ArrayField(
+        models.PositiveSmallIntegerField(),
+        verbose_name=_("weekdays"),
+        default=list,
+        blank=True,
+        db_default=models.Value([], ArrayField(models.PositiveSmallIntegerField())),
+        help_text=_("Mails go only on these days of the week, 1 (Monday) to 7; none chosen means every day."),
+    )
     send_at = models.DateTimeField(_("send at"), null=True, blank=True)
     template_version = models.ForeignKey(TemplateVersion, models.PROTECT, null=True, blank=True)
     options = models.JSONField(
@@ -74,6 +82,9 @@ class Campaign(models.Model):
     created_at = models.DateTimeField(db_default=models.functions.Now())
     checked_by = models.ForeignKey("crm.User", models.SET_NULL, null=True, blank=True, related_name="+")
     checked_at = models.DateTimeField(null=True, blank=True)
+    checked_recipients = models.PositiveIntegerField(
+        null=True, blank=True, help_text="How many would have got it when it was checked."
+    )
     launched_by = models.ForeignKey("crm.User", models.SET_NULL, null=True, blank=True, related_name="+")
     launched_at = models.DateTimeField(null=True, blank=True)
     expected_recipients = models.PositiveIntegerField(
@@ -95,6 +106,9 @@ class Campaign(models.Model):
                 condition=Q(window_from__isnull=True, window_until__isnull=True)
                 | Q(window_from__lt=models.F("window_until")),
                 name="campaigns_campaign_window_opens_before_it_ends",
+            ),
+            models.CheckConstraint(
+                condition=Q(weekdays__contained_by=[1, 2, 3, 4, 5, 6, 7]), name="campaigns_campaign_weekdays_exist"
             ),
         ]
 
