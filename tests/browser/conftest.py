@@ -33,6 +33,9 @@ def chromium() -> str | None:
     return None
 
 
+# Two busy cores may keep a page waiting for long; what is wrong is wrong after half a minute, too.
+PATIENCE_MS = 30_000
+
 # A page's check by axe takes seconds. Every screen but these waits for `make check-slow`.
 ALWAYS = {("light", 1440), ("dark", 390), ("light", 320), ("dark", 320)}
 
@@ -47,8 +50,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=chromium(), args=ARGS)
         yield started
@@ -103,7 +107,7 @@ def open_page(browser: Any, live_server: Any, problems: Problems) -> Iterator[Ca
         kept = (("theme", theme), (django_settings.LANGUAGE_COOKIE_NAME, lang), *cookies)
         context.add_cookies([{"name": name, "value": value, "url": live_server.url} for name, value in kept])
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE_MS)
         problems.watch(page)
         page.goto(live_server.url + path)
         return page

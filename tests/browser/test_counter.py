@@ -10,6 +10,7 @@ import segno
 from django.conf import settings as django_settings
 from django.test import Client
 from django.utils.timezone import now
+from playwright.sync_api import expect
 
 from crm.models import InteractionEmotion
 from loyalty.coupons import codes
@@ -73,8 +74,8 @@ def test_a_code_is_typed_redeemed_and_undone(people, page_as, axe, screenshot, s
     page.keyboard.press("Enter")
     page.locator("[name=total]").fill("49,90")
     page.locator(".counter-redeem button[type=submit]").click()
-    assert "5,00" in page.locator(".counter-off").inner_text()
-    assert "44,90" in page.locator(".counter-done").inner_text()
+    expect(page.locator(".counter-off")).to_contain_text("5,00")
+    expect(page.locator(".counter-done")).to_contain_text("44,90")
     if scripts:
         screenshot(page, "counter-done-de-390")
         assert axe(page) == []
@@ -104,7 +105,8 @@ def test_two_taps_say_how_it_was(people, page_as, screenshot):
 def test_an_open_coupon_is_one_tap_away(people, page_as):
     page = page_as("support", f"/counter/?customer={people.pk}", lang="en", width=820)
     page.locator(".counter-coupons a").first.click()
-    assert page.locator(".counter-redeem").is_visible() and page.locator(".counter-card").is_visible()
+    expect(page.locator(".counter-redeem")).to_be_visible()
+    expect(page.locator(".counter-card")).to_be_visible()
 
 
 # The camera
@@ -161,8 +163,8 @@ def test_a_code_held_into_the_camera_is_found(people, camera_page):
     page = camera_page(made.code)
     page.locator("#counter-scan").click()
     page.locator(".counter-redeem").wait_for()
-    assert page.locator("#counter-q").input_value() == codes.shown(made.code)
-    assert page.locator("[name=code]").get_attribute("value") == made.code
+    expect(page.locator("#counter-q")).to_have_value(codes.shown(made.code))
+    expect(page.locator("[name=code]")).to_have_attribute("value", made.code)
 
 
 def test_the_camera_stops_by_its_button_and_when_the_page_is_hidden(people, camera_page):
@@ -188,7 +190,7 @@ def test_the_camera_stops_by_its_button_and_when_the_page_is_hidden(people, came
                 document.dispatchEvent(new Event('visibilitychange')) }"""
             )
         assert not page.evaluate(live)
-        assert not page.locator("#counter-camera").is_visible()
+        expect(page.locator("#counter-camera")).to_be_hidden()
 
 
 def test_without_permission_the_page_says_so(people, camera_page):
@@ -214,7 +216,7 @@ def test_over_plain_http_the_page_says_why_and_typing_works(people, camera_page,
     page = camera_page(None, host="shop.test")
     assert page.evaluate("window.isSecureContext") is False
     page.get_by_text("opened over plain http").wait_for()
-    assert not page.locator("#counter-scan").is_visible()
+    expect(page.locator("#counter-scan")).to_be_hidden()
     page.locator("#counter-q").fill(made.code)
     page.keyboard.press("Enter")
     page.locator(".counter-redeem").wait_for()

@@ -115,35 +115,36 @@ def test_typing_finds_customers_without_loading_the_page_anew(page_as, jordis):
     page.get_by_role("link", name="Dr. Jördis Wüstenhagen-Özdemir").wait_for()
     expect(page.locator("#rows tbody tr")).to_have_count(1)
     expect(page).to_have_url(re.compile(r"/customers/\?q=wuesten$"))
-    assert page.locator("#id_q").input_value() == "wuesten"
+    expect(page.locator("#id_q")).to_have_value("wuesten")
     page.locator("#id_q").fill("nobody at all")
     page.get_by_text("Nobody fits").wait_for()
     page.locator("#id_q").fill("")
     expect(page.locator("#rows tbody tr")).to_have_count(50)
     page.get_by_label("Complaint").select_option("open")
     expect(page.locator("#rows tbody tr")).to_have_count(1)
-    assert page.url.endswith("?complaint=open") and page.evaluate("window.stillHere")
+    expect(page).to_have_url(re.compile(r"\?complaint=open$"))
+    assert page.evaluate("window.stillHere")
 
 
 def test_search_filters_and_paging_work_without_scripts(page_as, jordis):
     page = page_as("support", "/customers/", lang="en", scripts=False)
     page.get_by_role("link", name="Next").click()
-    assert page.locator("#rows tbody tr").count() == 7
+    expect(page.locator("#rows tbody tr")).to_have_count(7)
     page.get_by_role("link", name="Previous").click()
-    assert page.locator("#rows tbody tr").count() == 50
+    expect(page.locator("#rows tbody tr")).to_have_count(50)
     page.locator("#id_q").fill("Wüstenhagen")
     page.get_by_label("Complaint").select_option("open")
     page.get_by_role("button", name="Filter").click()
-    assert page.locator("#rows tbody tr").count() == 1
+    expect(page.locator("#rows tbody tr")).to_have_count(1)
     page.get_by_role("link", name="Dr. Jördis").click()
-    assert page.get_by_role("heading", level=1).inner_text() == "Dr. Jördis Wüstenhagen-Özdemir"
+    expect(page.get_by_role("heading", level=1)).to_have_text("Dr. Jördis Wüstenhagen-Özdemir")
 
 
 def test_on_a_phone_the_filters_wait_behind_one_tap(page_as, jordis):
     page = page_as("support", "/customers/", lang="en", width=390)
-    assert not page.get_by_label("Complaint").is_visible()
+    expect(page.get_by_label("Complaint")).to_be_hidden()
     page.get_by_text("Filters").click()
-    assert page.get_by_label("Complaint").is_visible()
+    expect(page.get_by_label("Complaint")).to_be_visible()
 
 
 def test_a_contact_is_recorded_without_scripts(page_as, jordis, overflow):
@@ -161,7 +162,7 @@ def test_a_contact_is_recorded_without_scripts(page_as, jordis, overflow):
     assert (contact.channel, contact.note) == ("shop", "Tasted the new roast.")
     felt = contact.emotions.values_list("emotion", "origin")
     assert set(felt) == {("happy", "customer_self"), ("pleased", "customer_self")}
-    assert page.locator(".sk-timeline").get_by_text("Tasted the new roast.").is_visible()
+    expect(page.locator(".sk-timeline").get_by_text("Tasted the new roast.")).to_be_visible()
 
 
 def test_the_history_grows_and_narrows_in_place(page_as, jordis):
@@ -175,12 +176,13 @@ def test_the_history_grows_and_narrows_in_place(page_as, jordis):
     assert len(headings) == len(set(headings))
     page.locator("#history").get_by_role("link", name="Purchases").click()
     expect(page.locator("#history a[aria-current]")).to_contain_text("Purchases")
-    assert page.url.endswith("?kind=purchase") and page.evaluate("window.stillHere")
+    expect(page).to_have_url(re.compile(r"\?kind=purchase$"))
+    assert page.evaluate("window.stillHere")
     page.get_by_role("link", name="Show older").click()
     expect(moments).to_have_count(40)
     page.get_by_role("link", name="Show older").click()
     expect(moments).to_have_count(45)
-    assert page.get_by_role("link", name="Show older").count() == 0
+    expect(page.get_by_role("link", name="Show older")).to_have_count(0)
 
 
 def test_a_complaint_is_taken_down_and_stands_on_top(page_as, jordis):
@@ -188,11 +190,11 @@ def test_a_complaint_is_taken_down_and_stands_on_top(page_as, jordis):
     page.get_by_text("Take down a complaint").click()
     page.get_by_label("What happened").fill("The parcel came open.")
     page.get_by_role("button", name="Open the complaint").click()
-    assert page.locator(".sk-case").filter(has_text="The parcel came open.").count() == 1
+    expect(page.locator(".sk-case").filter(has_text="The parcel came open.")).to_have_count(1)
     page.locator(".sk-case").filter(has_text="The parcel").get_by_role("link", name="Open the case").click()
     page.get_by_label("What was done").fill("Sent again.")
     page.get_by_role("button", name="Close the case").click()
-    assert page.locator(".sk-case").filter(has_text="The parcel came open.").count() == 0
+    expect(page.locator(".sk-case").filter(has_text="The parcel came open.")).to_have_count(0)
 
 
 def test_revoking_a_key_is_asked_first(page_as, jordis, axe):

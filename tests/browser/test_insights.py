@@ -1,6 +1,7 @@
 """The insights over time in a browser: readable for everybody, on paper too, and every number leads to its people."""
 
 import pytest
+from playwright.sync_api import expect
 
 from loyalty import months, scoring
 from tests.campaigns.people import open_shop
@@ -33,7 +34,7 @@ def shop():
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_is_readable_for_everybody(shop, page_as, axe, overflow, screenshot, page, lang, theme, width):
     shown = page_as("marketer", f"/insights/{page}/", lang=lang, theme=theme, width=width)
-    assert shown.locator("[style]").count() == 0
+    expect(shown.locator("[style]")).to_have_count(0)
     for fold in shown.locator("main details > summary").all():
         fold.click()
     screenshot(shown, f"insights-{page}-{lang}-{theme}-{width}")
@@ -46,9 +47,9 @@ def test_a_chart_is_named_and_drawn_once_for_its_place(shop, page_as, width):
     page = page_as("marketer", "/insights/migration/", lang="en", width=width)
     for figure in page.locator("figure").all():
         charts = figure.locator("svg[role=img]:visible")
-        assert charts.count() == 1
+        expect(charts).to_have_count(1)
         assert figure.locator("h2").inner_text() in charts.first.get_attribute("aria-label")
-        assert figure.locator("table").count() == 1
+        expect(figure.locator("table")).to_have_count(1)
         assert charts.first.locator("text").first.evaluate("e => e.getBoundingClientRect().height") >= 11
 
 
@@ -57,8 +58,8 @@ def test_a_number_of_the_matrix_leads_to_its_people(shop, page_as):
     link = page.locator("td a").first
     number = int(link.evaluate("e => e.firstChild.textContent"))
     link.click()
-    assert page.locator("tbody tr").count() == number
-    assert "→" in page.locator("#id_moved").inner_text()
+    expect(page.locator("tbody tr")).to_have_count(number)
+    expect(page.locator("#id_moved")).to_contain_text("→")
 
 
 def test_pages_work_without_scripts_and_by_keyboard(shop, page_as):
@@ -66,19 +67,19 @@ def test_pages_work_without_scripts_and_by_keyboard(shop, page_as):
     fold = page.locator("main details > summary").first
     fold.focus()
     page.keyboard.press("Enter")
-    assert page.locator("main details table").first.is_visible()
+    expect(page.locator("main details table").first).to_be_visible()
 
 
 def test_on_paper_every_table_is_open_and_the_way_about_is_gone(shop, page_as):
     page = page_as("marketer", "/insights/stages/", lang="en")
     page.emulate_media(media="print")
-    assert page.locator("main details table").first.is_visible()
-    assert not page.locator(".insights-tabs").is_visible()
+    expect(page.locator("main details table").first).to_be_visible()
+    expect(page.locator(".insights-tabs")).to_be_hidden()
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_an_empty_shop_says_how_to_begin(page_as, axe, page):
     open_shop()
     shown = page_as("admin", f"/insights/{page}/", lang="en")
-    assert shown.locator(".sk-empty").count() == 1
+    expect(shown.locator(".sk-empty")).to_have_count(1)
     assert axe(shown) == []

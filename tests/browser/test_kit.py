@@ -1,9 +1,11 @@
 """The design kit in a browser: readable for everybody, in both languages and themes, on any screen."""
 
+import re
 import time
 
 import pytest
 from django.conf import settings as django_settings
+from playwright.sync_api import expect
 
 SCREENS = [
     ("de", "light", 1440),
@@ -28,19 +30,19 @@ def gallery_urls(settings):
 @pytest.mark.parametrize(("lang", "theme", "width"), SCREENS)
 def test_every_component_is_accessible_and_fits(page_as, axe, overflow, screenshot, lang, theme, width):
     page = page_as("admin", "/gallery/", lang=lang, theme=theme, width=width)
-    assert page.locator("[style]").count() == 0
+    expect(page.locator("[style]")).to_have_count(0)
     screenshot(page, f"gallery-{lang}-{theme}-{width}")
-    assert page.locator("html").get_attribute("lang") == lang
-    assert page.locator("html").get_attribute("data-bs-theme") == theme
+    expect(page.locator("html")).to_have_attribute("lang", lang)
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
     assert axe(page) == []
     assert overflow(page) == []
 
 
 def test_the_menu_opens_on_a_phone_without_javascript(page_as, screenshot):
     page = page_as("admin", "/gallery/", width=390, scripts=False)
-    assert not page.locator("#sk-nav").is_visible()
+    expect(page.locator("#sk-nav")).to_be_hidden()
     page.get_by_role("button", name="Menü").or_(page.get_by_role("button", name="Menu")).first.click()
-    assert page.locator("#sk-nav").is_visible()
+    expect(page.locator("#sk-nav")).to_be_visible()
     screenshot(page, "menu-phone")
 
 
@@ -49,7 +51,7 @@ def test_slash_and_control_k_reach_the_search(page_as):
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.id") == "sk-search"
     page.keyboard.type("a/b")
-    assert page.locator("#sk-search").input_value() == "a/b"
+    expect(page.locator("#sk-search")).to_have_value("a/b")
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("Control+k")
     assert page.evaluate("document.activeElement.id") == "sk-search"
@@ -58,11 +60,11 @@ def test_slash_and_control_k_reach_the_search(page_as):
 def test_a_dialog_asks_before_what_cannot_be_undone(page_as, axe, screenshot):
     page = page_as("support", "/gallery/")
     page.locator("[commandfor=erase]").first.click()
-    assert page.locator("#erase").is_visible()
+    expect(page.locator("#erase")).to_be_visible()
     screenshot(page, "dialog")
     assert axe(page) == []
     page.keyboard.press("Escape")
-    assert not page.locator("#erase").is_visible()
+    expect(page.locator("#erase")).to_be_hidden()
 
 
 def test_a_member_of_staff_chooses_language_and_theme_for_good(page_as, axe, screenshot):
@@ -71,14 +73,14 @@ def test_a_member_of_staff_chooses_language_and_theme_for_good(page_as, axe, scr
     screenshot(page, "user-menu")
     assert axe(page) == []
     page.get_by_role("button", name="English").click()
-    assert page.locator("html").get_attribute("lang") == "en"
+    expect(page.locator("html")).to_have_attribute("lang", "en")
     page.locator(".sk-user summary").click()
     page.locator("button[name=theme][value=dark]").click()
-    assert page.locator("html").get_attribute("data-bs-theme") == "dark"
-    assert page.url.endswith("/gallery/")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    expect(page).to_have_url(re.compile("/gallery/$"))
     page.context.clear_cookies(name="theme")
     page.reload()
-    assert page.locator("html").get_attribute("data-bs-theme") == "dark"
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
 
 
 @pytest.mark.parametrize("scripts", [True, False])
@@ -88,7 +90,7 @@ def test_auto_follows_the_device(browser, live_server, problems, scripts):
     problems.watch(page)
     page.goto(live_server.url + "/account/login/")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 18, 19)"
-    assert page.locator("html").get_attribute("data-bs-theme") == ("dark" if scripts else "auto")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", ("dark" if scripts else "auto"))
     context.close()
 
 
@@ -105,7 +107,7 @@ def test_a_wrong_password_says_so_beside_the_form(open_page, axe, screenshot):
     page.locator("input[name=login]").fill("nobody")
     page.locator("input[name=password]").fill("wrong")
     page.locator("main button[type=submit].btn-primary").click()
-    assert page.get_by_role("alert").is_visible()
+    expect(page.get_by_role("alert")).to_be_visible()
     screenshot(page, "login-wrong")
     assert axe(page) == []
 
@@ -171,7 +173,7 @@ def test_what_people_are_called_cannot_become_markup(page_as):
     page = page_as("support", "/gallery/")
     User.objects.update(first_name="<img src=x onerror=alert(1)>", last_name='"quoted"')
     page.reload()
-    assert page.locator("img").count() == 0
+    expect(page.locator("img")).to_have_count(0)
     assert "<img src=x onerror=alert(1)>" in page.locator(".sk-user-panel b").first.text_content()
 
 
@@ -179,7 +181,7 @@ def test_what_people_are_called_cannot_become_markup(page_as):
 def test_error_pages_say_what_to_do(open_page, axe, screenshot, problems, path, number):
     page = open_page(path)
     screenshot(page, f"error-{number}")
-    assert number in page.locator("main").inner_text()
+    expect(page.locator("main")).to_contain_text(number)
     assert page.locator("main a").count() >= 1
     assert axe(page) == []
     problems.clear()  # the browser reports the status of the page itself

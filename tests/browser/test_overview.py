@@ -1,6 +1,7 @@
 """Insights and a customer's standing in a browser: readable for everybody, every number leads to its people."""
 
 import pytest
+from playwright.sync_api import expect
 
 from loyalty import scoring
 from tests.campaigns.people import open_shop
@@ -34,7 +35,7 @@ def shop():
 @pytest.mark.parametrize(("lang", "theme", "width"), SCREENS)
 def test_insights_are_readable_for_everybody(shop, page_as, axe, overflow, screenshot, lang, theme, width):
     page = page_as("marketer", "/insights/", lang=lang, theme=theme, width=width)
-    assert page.locator("[style]").count() == 0
+    expect(page.locator("[style]")).to_have_count(0)
     screenshot(page, f"insights-{lang}-{theme}-{width}")
     assert axe(page) == []
     assert overflow(page) == []
@@ -46,7 +47,7 @@ def test_where_a_customer_stands_is_readable_for_everybody(
 ):
     for name, customer in shop.items():
         page = page_as("support", f"/customers/{customer.pk}/", lang=lang, theme=theme, width=width)
-        assert page.locator("[style]").count() == 0
+        expect(page.locator("[style]")).to_have_count(0)
         screenshot(page, f"standing-{name}-{lang}-{theme}-{width}")
         assert page.locator(".btn-primary").count() <= 1
         for reason in page.locator(".sk-reason summary, .loyalty-why summary").all():
@@ -60,7 +61,7 @@ def test_a_number_leads_to_its_people(shop, page_as):
     page.get_by_text("is held, not bound").wait_for()
     page.locator("a[href*='bond=captive']").first.click()
     rows = page.locator("tbody tr")
-    assert rows.count() == 1
+    expect(rows).to_have_count(1)
     assert "Krause" in rows.inner_text()
 
 
@@ -74,5 +75,5 @@ def test_an_empty_shop_says_how_to_begin(page_as, axe, screenshot):
     open_shop()
     page = page_as("admin", "/insights/", lang="en")
     screenshot(page, "insights-empty")
-    assert "import_purchases" in page.locator("main").inner_text()
+    expect(page.locator("main")).to_contain_text("import_purchases")
     assert axe(page) == []

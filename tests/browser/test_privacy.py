@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.utils.timezone import now
+from playwright.sync_api import expect
 
 from crm import consent
 from crm.models import ConsentEvent, ContactPoint, Customer, ErasureLog, PurchaseLine, Purpose, Wording
@@ -91,7 +92,8 @@ def test_a_person_is_erased_by_typing_the_number(
     page.get_by_role("link", name="Preview of the erasure").click()
     page.get_by_label("Type the customer's number").fill("K-0")
     page.get_by_role("button", name="Erase for good").click()
-    assert page.get_by_text("Nothing was erased").is_visible() and Customer.objects.filter(pk=anna.pk).exists()
+    expect(page.get_by_text("Nothing was erased")).to_be_visible()
+    assert Customer.objects.filter(pk=anna.pk).exists()
     page.get_by_label("Type the customer's number").fill(anna.number)
     page.get_by_role("button", name="Erase for good").click()
     page.get_by_role("heading", name=f"{anna.number} is erased").wait_for()
@@ -101,7 +103,7 @@ def test_a_person_is_erased_by_typing_the_number(
     page.get_by_role("listitem").filter(has_text="Invoices").get_by_role("button", name="Open").click()
     page.get_by_role("dialog").get_by_role("button", name="Open", exact=True).click()
     page.get_by_role("heading", name="Sealed record").wait_for()
-    assert page.get_by_text("Beispielweg 1, Köln").is_visible()
+    expect(page.get_by_text("Beispielweg 1, Köln")).to_be_visible()
     assert axe(page) == [] and overflow(page) == []
     screenshot(page, "privacy-sealed-390")
     problems.clear()  # a refused form (422) and the page of somebody erased (410) are told on the console
@@ -118,12 +120,12 @@ def test_an_objection_is_asked_back_and_recorded(anna: Customer, page_as: Callab
 
 def test_a_request_is_closed_from_the_list(anna: Customer, page_as: Callable[..., Any]) -> None:
     page = page_as("admin", "/privacy/", lang="en", width=390)
-    assert page.get_by_text("overdue").count() == 1
+    expect(page.get_by_text("overdue")).to_have_count(1)
     page.get_by_role("button", name="Close", exact=True).first.click()
     page.get_by_label("Outcome").first.select_option("identity")
     page.get_by_role("button", name="Close the request").first.click()
     page.get_by_text("The request is closed.").wait_for()
-    assert page.get_by_text("overdue").count() == 0
+    expect(page.get_by_text("overdue")).to_have_count(0)
 
 
 def test_a_wrong_birthday_is_told_beside_its_field(anna: Customer, page_as: Callable[..., Any], axe: Any, problems: Any) -> None:
@@ -131,6 +133,6 @@ def test_a_wrong_birthday_is_told_beside_its_field(anna: Customer, page_as: Call
     page.get_by_label("Birthday: day").fill("31")
     page.get_by_label("Month").fill("2")
     page.get_by_role("button", name="Save").click()
-    assert page.get_by_text("This day does not exist in that month.").is_visible()
+    expect(page.get_by_text("This day does not exist in that month.")).to_be_visible()
     assert page.get_by_label("Birthday: day").get_attribute("aria-invalid") == "true" and axe(page) == []
     problems.clear()

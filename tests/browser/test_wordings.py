@@ -1,6 +1,7 @@
 """Purposes, their wordings and the button that asks a mailbox, in a browser: readable for everybody."""
 
 import pytest
+from playwright.sync_api import expect
 
 from crm import consent, wordings
 from crm.models import DoubleOptIn
@@ -32,7 +33,7 @@ def shop():
 def test_purposes_are_readable_for_everybody(shop, page_as, axe, overflow, screenshot, lang, theme, width):
     for path in ("", "newsletter/", "tasting/"):
         page = page_as("admin", f"/settings/purposes/{path}", lang=lang, theme=theme, width=width)
-        assert page.locator("[style]").count() == 0
+        expect(page.locator("[style]")).to_have_count(0)
         screenshot(page, f"purposes-{path.strip('/') or 'all'}-{lang}-{theme}-{width}")
         assert axe(page) == []
         assert overflow(page) == []
