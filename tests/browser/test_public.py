@@ -1,4 +1,3 @@
-
 """Public pages as people see them: on a phone, in both languages, light and dark, with and without scripts."""
 
 import re
