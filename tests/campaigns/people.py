@@ -50,11 +50,12 @@ def person(email: str = "", *purposes: str, **more: Any) -> Customer:
 
 
 def mailing(send_at: datetime | None = None, **more: Any) -> Campaign:
-    """A draft ready to be launched."""
+    """A draft that was checked and is ready to be launched."""
     version = recipes.first_version(recipes.everything()["newsletter"])
     given = {
         "recipe": "newsletter",
         "name": "News",
+        "status": "checked",
         "template_version": version,
         "send_at": send_at or now() - timedelta(minutes=1),
     }

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from campaigns import recipes, rendering
+from campaigns import freezing, recipes, rendering
 from campaigns.models import BlockKind, Campaign, TemplateVersion
-from campaigns.planning import _question
 from campaigns.recipe import Moment, Occasion, Recipe
 from campaigns.rendering import COMMON_VALUES, RenderError
 from crm.models import Purpose, Shop
@@ -147,7 +146,7 @@ class TestEveryRecipe:
         Purpose.objects.get_or_create(code=recipe.purpose)
         campaign = Campaign(recipe=recipe.code, stages=["buyer"], send_at=now(), options=dict(recipe.options))
         moment = Moment(campaign, Shop.current(), event_ids=[1], day=date(2026, 2, 28))
-        judged, parameters = _question(recipe, moment, 1)
+        judged, parameters = freezing.question(recipe, moment, 1)
         with django_assert_num_queries(1), connection.cursor() as cursor:  # type: ignore[operator]
             cursor.execute(
                 judged + "SELECT customer_id, dedupe_key, cause, event_id, not_before, not_after FROM decided",

@@ -1,0 +1,72 @@
+"""What must hold before a mailing may be launched. One entry of CHECKS is one check; it answers in sentences.
+
+A check looks at a `Draft` and says what is wrong and what to do; nothing wrong, it says nothing. All are asked, so that
+somebody who corrects a draft sees everything at once. What is merely unwise is a warning (`campaigns.warnings`).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from django.utils.translation import gettext as _
+
+from campaigns import couponing, freezing, recipes, rendering
+from campaigns.freezing import Audience
+from campaigns.models import Campaign
+from campaigns.recipe import Recipe
+from crm.models import Shop
+
+
+@dataclass
+class Draft:
+    """A mailing before its launch, with what several checks ask about; its audience is counted once, if at all."""
+
+    campaign: Campaign
+    shop: Shop
+
+    @property
+    def recipe(self) -> Recipe:
+        return recipes.everything()[self.campaign.recipe]
+
+    @cached_property
+    def audience(self) -> Audience:
+        """Who would get it now. One statement over the whole audience."""
+        return freezing.preview(self.campaign)
+
+
+def text(draft: Draft) -> Iterable[str]:
+    """The text exists and can be filled in."""
+    version = draft.campaign.template_version
+    return rendering.problems(version) if version else [_("Write the text first.")]
+
+
+def coupon(draft: Draft) -> Iterable[str]:
+    """What it brings can still be given, and the text tells its terms."""
+    if draft.campaign.template_version is None:
+        return []
+    return couponing.problems(draft.campaign, needed=draft.recipe.brings == "always")
+
+
+def moment(draft: Draft) -> Iterable[str]:
+    return [] if draft.campaign.send_at else [_("Choose day and time, then keep the draft.")]
+
+
+def audience(draft: Draft) -> Iterable[str]:
+    """Somebody gets it. Without a time nobody can be counted: the time is part of the question."""
+    if draft.campaign.send_at is None or draft.campaign.template_version is None:
+        return []
+    if not draft.audience.matched:
+        return [_("Nobody matches. Choose other stages or another segment.")]
+    if draft.audience.recipients:
+        return []
+    if draft.audience.held_out:
+        return [_("Everybody who may get it is in the control group. Make the control group smaller.")]
+    return [_("Nobody would get this mail. Choose other stages, or wait for permissions.")]
+
+
+CHECKS: Sequence[Callable[[Draft], Iterable[str]]] = (text, coupon, moment, audience)
+
+
+def problems(draft: Draft) -> list[str]:
+    """Everything that keeps a draft from being launched, in the order of CHECKS."""
+    return [sentence for check in CHECKS for sentence in check(draft)]

@@ -1,0 +1,92 @@
+"""From an audience to delivery rows: one statement, safe to repeat, a reason for everyone left out."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from campaigns import hold_out, recipes
+from campaigns.models import Campaign
+from campaigns.recipe import Moment, Query, Recipe
+from crm import permission
+from crm.models import Shop
+
+# A mailbox gets one mail about one cause: the first customer who may get it. Who is refused takes no mailbox's place.
+JUDGED = """
+WITH wanted AS ({audience}), verdict AS ({verdicts}), judged AS (
+  SELECT verdict.*,
+    row_number() OVER (PARTITION BY cause, address_hash, allowed ORDER BY customer_id, dedupe_key) AS place,
+    cause <> '' AND EXISTS (
+      SELECT FROM campaigns_delivery other WHERE other.recipe = %(recipe)s AND other.cause = verdict.cause
+      AND other.cause <> '' AND other.email_hash = verdict.address_hash AND other.dedupe_key <> verdict.dedupe_key
+    ) AS taken
+  FROM verdict
+), decided AS (
+  SELECT *, CASE WHEN NOT allowed THEN code WHEN place > 1 OR taken THEN 'same_mailbox'
+                 WHEN {held} THEN 'hold_out' ELSE '' END AS refusal
+  FROM judged
+)"""
+INSERT = """
+INSERT INTO campaigns_delivery (campaign_id, run_id, customer_id, event_id, template_version_id, recipe, message_class,
+  purpose, dedupe_key, cause, email_hash, domain, state, reason, evidence, priority, not_before, not_after, settled_at)
+SELECT %(campaign)s, %(run)s::bigint, customer_id, event_id, %(version)s, %(recipe)s, %(gate_class)s,
+  %(gate_purpose)s, dedupe_key, cause, CASE WHEN refusal = '' THEN address_hash END,
+  CASE WHEN refusal = '' THEN left(lower(split_part(address, '@', 2)), 80) ELSE '' END,
+  CASE WHEN refusal = '' THEN 'planned' ELSE 'suppressed' END, refusal, evidence_id, %(priority)s,
+  not_before, not_after, CASE WHEN refusal <> '' THEN now() END
+FROM decided
+ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Who would get a campaign: `recipients` mails to `matched` customers, the others refused for reasons.
+
+    The control group counts as refused (`hold_out`): `recipients` is the number of mails.
+    """
+
+    matched: int
+    recipients: int
+    refused: dict[str, int]
+
+    @property
+    def held_out(self) -> int:
+        return self.refused.get(hold_out.REASON, 0)
+
+
+def question(recipe: Recipe, moment: Moment, run_id: int) -> Query:
+    """The judged audience as a WITH clause, and all parameters of it and of INSERT."""
+    audience, asked = recipe.audience(moment)
+    # Time passes between planning and sending, so what time alone changes is left to the gate.
+    verdicts = permission.verdicts("wanted", timely=False)
+    parameters = permission.parameters(recipe.message_class, recipe.purpose, shop=moment.shop)
+    held = hold_out.condition(moment.campaign, recipe, "judged.customer_id", "judged.cause")
+    own = {
+        "campaign": moment.campaign.pk,
+        "run": run_id or None,
+        "version": moment.campaign.template_version_id,
+        "recipe": recipe.code,
+        "priority": recipe.priority,
+        "audience_run": run_id,
+    }
+    judged = JUDGED.format(audience=audience, verdicts=verdicts, held=held)
+    return judged, asked | parameters | hold_out.parameters(moment.campaign, recipe) | own
+
+
+def freeze(recipe: Recipe, moment: Moment, run_id: int = 0) -> int:
+    """Insert the deliveries of a moment. Returns how many rows are new, refused ones included."""
+    judged, parameters = question(recipe, moment, run_id)
+    with connection.cursor() as cursor:
+        cursor.execute(judged + INSERT, parameters)
+        return cursor.rowcount
+
+
+def preview(campaign: Campaign) -> Audience:
+    """Count who would get a scheduled campaign now, and why the others would not. Writes nothing."""
+    recipe = recipes.everything()[campaign.recipe]
+    judged, parameters = question(recipe, Moment(campaign, Shop.current()), 0)
+    with connection.cursor() as cursor:
+        cursor.execute(judged + "SELECT refusal, count(*) FROM decided GROUP BY 1 ORDER BY 2 DESC", parameters)
+        counts: dict[str, int] = dict(cursor.fetchall())
+    return Audience(sum(counts.values()), counts.pop("", 0), counts)

@@ -1,0 +1,55 @@
+"""The control group: people who match and get nothing, so that what a mail does can be measured.
+
+Who belongs to it follows from a keyed hash of the person and of what the mail is about: planning again, or a merge of
+two records, changes nothing, and nobody can work it out without the installation's key. In a mailing the group stays
+the same for all its mails; in a recipe that runs by itself each cause draws anew, so that nobody is left out for ever.
+"""
+
+import hashlib
+from typing import Any
+
+from campaigns.models import Campaign
+from campaigns.recipe import Recipe
+from crm import keyed
+
+REASON = "hold_out"
+# Four bytes of a hash are spread evenly over this many parts.
+PARTS = 2**32
+MEMBER = """(('x' || encode(substring(sha256(%(held_key)s::bytea || convert_to(
+    (SELECT person_key::text FROM crm_customer WHERE crm_customer.id = {customer}) || ':' || %(held_about)s || ':' || {cause},
+    'UTF8')) for 4), 'hex'))::bit(32)::bigint < %(held_below)s)"""
+
+
+def share(campaign: Campaign, recipe: Recipe) -> int:
+    """Per cent of those who would get the mail. None for mails that belong to a contract: they are owed."""
+    return 0 if recipe.message_class == "transactional" else campaign.hold_out
+
+
+def condition(campaign: Campaign, recipe: Recipe, customer: str, cause: str) -> str:
+    """SQL that says whether a row belongs to the control group; it needs `parameters`."""
+    return MEMBER.format(customer=customer, cause=cause) if share(campaign, recipe) else "false"
+
+
+def parameters(campaign: Campaign, recipe: Recipe) -> dict[str, Any]:
+    if not share(campaign, recipe):
+        return {}
+    return {
+        "held_key": _key(),
+        "held_about": _about(campaign),
+        "held_below": PARTS * share(campaign, recipe) // 100,
+    }
+
+
+def is_member(campaign: Campaign, recipe: Recipe, person_key: object, cause: str = "") -> bool:
+    """The same answer for one person."""
+    told = _key() + f"{person_key}:{_about(campaign)}:{cause}".encode()
+    number = int.from_bytes(hashlib.sha256(told).digest()[:4])
+    return number < PARTS * share(campaign, recipe) // 100
+
+
+def _about(campaign: Campaign) -> str:
+    return f"recipe:{campaign.recipe}" if campaign.standing else f"mailing:{campaign.pk}"
+
+
+def _key() -> bytes:
+    return keyed.subkey(keyed.keys()[-1], "hold-out")
