@@ -87,6 +87,19 @@ TABLES = (
     ),
     Table("campaigns.Run", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "created_at frozen_at"}),
     Table("campaigns.JobRun", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "job slot at"}),
+    Table("campaigns.Pace", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "name domains per_hour next_at parked_until"}),
+    Table("campaigns.WarmUp", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "transport started_on per_day growth ceiling day used"}),
+    Table(
+        "campaigns.Circuit",
+        Fate.NOT_OF_CUSTOMERS,
+        {Data.NONE: "transport domain state failures rests_until since changed_at reply"},
+    ),
+    Table("campaigns.Pulse", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "handled unfilled recent tripped_at reason errors of"}),
+    Table(
+        "campaigns.MailCheck",
+        Fate.NOT_OF_CUSTOMERS,
+        {Data.NONE: "domain asked_at checked_at findings probe probe_sent_at evidence evidence_at"},
+    ),
     Table("campaigns.SenderHeartbeat", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "name at sent"}),
 )
 

@@ -1,5 +1,6 @@
 from campaigns.models.campaign import Campaign, JobRun, Run
 from campaigns.models.delivery import Delivery, Receipt, SenderHeartbeat
+from campaigns.models.pace import Circuit, MailCheck, Pace, Pulse, WarmUp
 from campaigns.models.segment import Segment, SegmentMember
 from campaigns.models.template import BlockKind, Template, TemplateVersion
 from campaigns.models.tracking import Link, LinkCount, MailUse, TrackingSwitch
@@ -7,11 +8,15 @@ from campaigns.models.tracking import Link, LinkCount, MailUse, TrackingSwitch
 __all__ = [
     "BlockKind",
     "Campaign",
+    "Circuit",
     "Delivery",
     "JobRun",
     "Link",
     "LinkCount",
+    "MailCheck",
     "MailUse",
+    "Pace",
+    "Pulse",
     "Receipt",
     "Run",
     "Segment",
@@ -20,4 +25,5 @@ __all__ = [
     "Template",
     "TemplateVersion",
     "TrackingSwitch",
+    "WarmUp",
 ]

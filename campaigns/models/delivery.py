@@ -120,6 +120,11 @@ class Delivery(models.Model):
             ),
             models.Index(fields=["customer", "-planned_at"], name="campaigns_delivery_of_customer"),
             models.Index(fields=["campaign", "state"], name="campaigns_delivery_counts"),
+            models.Index(
+                fields=["domain", "slot_at"],
+                condition=Q(state="planned", slot_at__isnull=False),
+                name="campaigns_delivery_parked",
+            ),
         ]
 
 
