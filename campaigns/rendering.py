@@ -9,40 +9,31 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from time import thread_time
 from typing import Any
 
 import css_inline
 import mjml
 from django.utils.translation import gettext as _
-from liquid import Environment, StrictUndefined
-from liquid.exceptions import LiquidError
 from liquid.template import BoundTemplate
 
-from campaigns import legal, tracking
-from campaigns.models import BlockKind, TemplateVersion
+from campaigns import blocks as kinds
+from campaigns import legal, personas, tracking
+from campaigns.blocks import LANGUAGES, BlockKind
+from campaigns.filling import (
+    COMMON_VALUES,
+    COUPON_VALUES,
+    MAX_MAIL_BYTES,
+    MAX_SECONDS,
+    RenderError,
+    cleaned,
+    filled,
+    parsed,
+)
+from campaigns.models import TemplateVersion
 
-LANGUAGES = ("de", "en")
-TAGS = {"content", "output", "illegal", "if", "unless", "for", "break", "continue"}
-FILTERS = {"append", "capitalize", "date", "default", "downcase", "escape", "join", "newline_to_br", "prepend", "size",
-           "strip", "truncate", "upcase"}  # fmt: skip
-# What every text may use, with an example for previews and checks.
-COMMON_VALUES = {
-    "opening": "Sehr geehrte Frau Dr. Müller",
-    "title": "Dr.",
-    "given_name": "Jörg",
-    "family_name": "Weiß-Özdemir",
-    "company_name": "Beispiel & Söhne GmbH",
-    "name": "Dr. Jörg Weiß-Özdemir",
-    "shop_name": "Rösterei Beispiel",
-    "sender_name": "Kim Beispiel",
-}
-# What the text of a mail that brings a coupon may use beside them (`campaigns.couponing`).
-COUPON_VALUES = {
-    "coupon_code": "0000-0000-00000",
-    "coupon_worth": "5,00 €",
-    "coupon_terms": "Wert: 5,00 €. Ab einem Einkauf von 20,00 €.",
-    "coupon_valid_until": "31.12.2026",
-}
+__all__ = ["COMMON_VALUES", "COUPON_VALUES", "LANGUAGES", "RenderError", "cleaned"]
+
 # Filled in by the legal notice alone.
 _LEGAL_VALUES = {
     "imprint": "Beispiel GmbH",
@@ -51,33 +42,9 @@ _LEGAL_VALUES = {
     "privacy_url": "https://example.com/legal/privacy/",
     "ground": "consent",
 }
-MAX_MAIL_BYTES = 256 * 1024
 _CODE = {"de": "Ihr Code", "en": "Your code"}
 _COUPON = re.compile(r"\bcoupon_(code|worth|terms|valid_until)\b")
 _LIQUID = re.compile(r"(\{\{.*?\}\}|\{%.*?%\})", re.DOTALL)
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-
-
-class RenderError(ValueError):
-    """A text cannot be made into a mail; the message says where and why."""
-
-
-class _Limited(Environment):
-    output_stream_limit = MAX_MAIL_BYTES
-    loop_iteration_limit = 100
-    context_depth_limit = 10
-    local_namespace_limit = 2_000
-    block_nesting_limit = 10
-
-
-def _environment(*, escape: bool) -> Environment:
-    environment = _Limited(undefined=StrictUndefined, strict_filters=True, autoescape=escape)
-    environment.tags = {name: tag for name, tag in environment.tags.items() if name in TAGS}
-    environment.filters = {name: used for name, used in environment.filters.items() if name in FILTERS}
-    return environment
-
-
-_HTML, _PLAIN = _environment(escape=True), _environment(escape=False)
 
 
 @dataclass(frozen=True)
@@ -96,19 +63,24 @@ class Compiled:
     html: BoundTemplate
     defaults: Mapping[str, str]
 
-    def fill(self, values: Mapping[str, str]) -> Content:
+    def fill(self, values: Mapping[str, Any]) -> Content:
         """The mail for one person. Raises RenderError, e.g. for a value that does not exist."""
-        values = {name: cleaned(value) for name, value in {**self.defaults, **values}.items()}
-        try:
-            subject = " ".join(self.subject.render(**values).split())
-            return Content(subject, self.text.render(**values), self.html.render(**values))
-        except LiquidError as error:
-            raise RenderError(str(error).splitlines()[0]) from error
+        given = {**self.defaults, **values}
+        subject = " ".join(filled(self.subject, given).split())
+        content = Content(subject, filled(self.text, given), filled(self.html, given))
+        if len(content.html.encode()) > MAX_MAIL_BYTES:
+            raise RenderError(_("The mail would be larger than %(n)s KB.") % {"n": MAX_MAIL_BYTES // 1024})
+        return content
 
 
-def cleaned(value: str) -> str:
-    """The value without control characters and without those that turn the direction of reading."""
-    return _CONTROLS.sub("", value)
+@dataclass(frozen=True)
+class Piece:
+    """A block in one language. `kind` is a block's kind, or "coupon"."""
+
+    kind: str
+    text: str
+    url: str = ""
+    options: tuple[str, ...] = ()
 
 
 def language_for(version: TemplateVersion, wanted: str, otherwise: str) -> str:
@@ -119,13 +91,7 @@ def language_for(version: TemplateVersion, wanted: str, otherwise: str) -> str:
 
 def languages(version: TemplateVersion) -> list[str]:
     """The languages in which subject and every block are written."""
-    return [
-        code
-        for code in LANGUAGES
-        if version.subject.get(code, "").strip()
-        and version.blocks
-        and all(block["text"].get(code, "").strip() for block in version.blocks)
-    ]
+    return kinds.languages(version.subject, version.blocks)
 
 
 def has_coupon(version: TemplateVersion) -> bool:
@@ -151,32 +117,28 @@ def compiled(version: TemplateVersion, language: str, message_class: str, *, cou
     coupon: the mail brings one; without it a block that would show one is left out.
     """
     targets = tracking.countable(version)
-    blocks = [
-        (
-            "coupon" if block.get("coupon") else block["kind"],
-            block["text"][language],
-            tracking.LINK % at if at in targets else block.get("url", ""),
-        )
+    pieces = [
+        _piece(block, language, tracking.LINK % at if at in targets else block.get("url", ""))
         for at, block in enumerate(version.blocks)
         if coupon or not block.get("coupon")
     ]
     notice = legal.notice(language, message_class)
     pixel = "" if message_class == "transactional" else tracking.PIXEL
-    try:
-        return Compiled(
-            _PLAIN.from_string(version.subject[language]),
-            _PLAIN.from_string(
-                "\n\n".join([*(_plain(block, language) for block in blocks), "-- \n" + _plain_notice(notice)]) + "\n"
-            ),
-            _HTML.from_string(_page(blocks, notice, language).replace("</body>", f"{pixel}</body>")),
-            tracking.defaults(targets),
-        )
-    except LiquidError as error:
-        raise RenderError(str(error).splitlines()[0]) from error
+    return Compiled(
+        parsed(version.subject[language]),
+        parsed("\n\n".join([*(_plain(piece, language) for piece in pieces), "-- \n" + _plain_notice(notice)]) + "\n"),
+        parsed(_page(pieces, notice, language).replace("</body>", f"{pixel}</body>"), markup=True),
+        tracking.defaults(targets),
+    )
+
+
+def _piece(block: Mapping[str, Any], language: str, url: str) -> Piece:
+    options = tuple(option["text"][language].strip() for option in block.get("options", ()))
+    return Piece("coupon" if block.get("coupon") else block["kind"], block["text"][language].strip(), url, options)
 
 
 def problems(version: TemplateVersion, values: Mapping[str, str] | None = None) -> list[str]:
-    """What is wrong with a text, in sentences: tried with an example of every value. Empty if it can be sent."""
+    """What is wrong with a text, in sentences: tried on invented people who make it hard. Empty if it can be sent."""
     found = [
         _("There is a block of an unknown kind: %(kind)s.") % {"kind": block["kind"]}
         for block in version.blocks
@@ -188,13 +150,37 @@ def problems(version: TemplateVersion, values: Mapping[str, str] | None = None) 
     if not has_coupon(version) and _COUPON.search(f"{version.subject}{version.blocks}"):
         found.append(_("The text speaks of a coupon, but none is chosen. Choose one, or take its placeholders out."))
     for code in written:
+        found += _tried(version, code, values)
+    return found
+
+
+def _tried(version: TemplateVersion, language: str, values: Mapping[str, str] | None) -> list[str]:
+    """What goes wrong when a text in one language is filled in for each of the invented people (F21)."""
+    brings = has_coupon(version)
+    given = COMMON_VALUES | _LEGAL_VALUES | (COUPON_VALUES if brings else {}) | dict(values or {})
+    where = {"language": language}
+    try:
+        text = compiled(version, language, "advertising", coupon=brings)
+        subject = text.fill(given).subject
+    except RenderError as error:
+        return [_("The text in “%(language)s” does not work: %(error)s") % (where | {"error": error})]
+    found = []
+    if re.match(r"\s*(re|aw|fwd?|wg)\s*:|.*\b(rechnung|invoice)\b", subject, re.IGNORECASE):
+        found.append(_("The subject must not look like an answer, a forwarded mail or an invoice."))
+    for who, hard in personas.worst_cases(language).items():
+        started = thread_time()
         try:
-            content = example(version, code, values)
+            made = text.fill(given | hard)
         except RenderError as error:
-            found.append(_("The text in “%(language)s” does not work: %(error)s") % {"language": code, "error": error})
-            continue
-        if re.match(r"\s*(re|aw|fwd?|wg)\s*:|.*\b(rechnung|invoice)\b", content.subject, re.IGNORECASE):
-            found.append(_("The subject must not look like an answer, a forwarded mail or an invoice."))
+            told = where | {"who": who, "error": error}
+            found.append(_("The mail to “%(who)s” fails in “%(language)s”: %(error)s") % told)
+            break
+        if not made.subject:
+            found.append(_("The mail to “%(who)s” has no subject in “%(language)s”.") % (where | {"who": who}))
+            break
+        if thread_time() - started > MAX_SECONDS:
+            found.append(_("The text in “%(language)s” takes too long to be filled in. Make it simpler.") % where)
+            break
     return found
 
 
@@ -205,18 +191,18 @@ def example(version: TemplateVersion, language: str, values: Mapping[str, str] |
     return compiled(version, language, "advertising", coupon=brings).fill(given)
 
 
-def _plain(block: tuple[str, str, str], language: str) -> str:
-    kind, text, url = block
-    if kind == "coupon":
-        return f"{text.strip()}\n\n    {_CODE[language]}: {{{{ coupon_code }}}}\n\n{{{{ coupon_terms }}}}"
-    return f"{text.strip()}\n{url}" if url else text.strip()
+def _plain(piece: Piece, language: str) -> str:
+    if piece.kind == "coupon":
+        return f"{piece.text}\n\n    {_CODE[language]}: {{{{ coupon_code }}}}\n\n{{{{ coupon_terms }}}}"
+    lines = [piece.text, *(f"- {option}" for option in piece.options), piece.url]
+    return "\n".join(line for line in lines if line)
 
 
 def _plain_notice(notice: list[legal.Sentence]) -> str:
     return "\n\n".join(f"{sentence.text} {sentence.url}".strip() for sentence in notice)
 
 
-def _page(blocks: list[tuple[str, str, str]], notice: list[legal.Sentence], language: str) -> str:
+def _page(pieces: list[Piece], notice: list[legal.Sentence], language: str) -> str:
     kept: list[str] = []
 
     def stash(text: str) -> str:
@@ -228,22 +214,23 @@ def _page(blocks: list[tuple[str, str, str]], notice: list[legal.Sentence], lang
         parts[::2] = [html.escape(part).replace("\n", "<br/>") for part in parts[::2]]
         return "".join(parts)
 
-    body = "".join(_mjml(block, stash) for block in blocks)
+    body = "".join(_mjml(piece, stash) for piece in pieces)
     foot = "".join(_mjml_notice(sentence, stash) for sentence in notice)
     page = css_inline.inline(mjml.mjml2html(_FRAME.format(body=body, foot=foot)))
     page = page.replace("<html", f'<html lang="{language}"', 1) if "lang=" not in page[:200] else page
     return re.sub(r"LQ(\d+)QL", lambda found: kept[int(found[1])], page)
 
 
-def _mjml(block: tuple[str, str, str], stash: Any) -> str:
-    kind, text, url = block
-    if kind == BlockKind.CTA and url:
-        return f'<mj-button href="{stash(url)}">{stash(text.strip())}</mj-button>'
-    if kind == "coupon":
-        return _COUPON_FRAME.format(
-            text=stash(text.strip()), code=stash("{{ coupon_code }}"), terms=stash("{{ coupon_terms }}")
-        )
-    return f"<mj-text>{stash(text.strip())}</mj-text>"
+def _mjml(piece: Piece, stash: Any) -> str:
+    text = stash(piece.text)
+    if piece.kind == BlockKind.CTA and piece.url:
+        return f'<mj-button href="{stash(piece.url)}">{text}</mj-button>'
+    if piece.kind == "coupon":
+        return _COUPON_FRAME.format(text=text, code=stash("{{ coupon_code }}"), terms=stash("{{ coupon_terms }}"))
+    if piece.kind == BlockKind.LEGAL:
+        return f'<mj-text mj-class="small">{text}</mj-text>'
+    options = "".join(f'<mj-text css-class="way">{stash(option)}</mj-text>' for option in piece.options)
+    return f"<mj-text>{text}</mj-text>{options}"
 
 
 def _mjml_notice(sentence: legal.Sentence, stash: Any) -> str:
@@ -263,6 +250,6 @@ _FRAME = """<mjml><mj-head><mj-attributes>
 <mj-text font-size="16px" line-height="25px" color="#2b2a27" padding="8px 24px" />
 <mj-button background-color="#1f5f5b" color="#ffffff" font-size="16px" inner-padding="13px 26px" border-radius="6px" />
 <mj-class name="small" font-size="13px" />
-</mj-attributes><mj-style>.foot a {{ color: #4a4945; }} .foot div {{ font-size: 13px !important; }}</mj-style></mj-head>
+</mj-attributes><mj-style>.way > div {{ border: 1px solid #c9c4b8; border-radius: 6px; padding: 9px 14px; }} .foot a {{ color: #4a4945; }} .foot div {{ font-size: 13px !important; }}</mj-style></mj-head>
 <mj-body background-color="#f4f1ea"><mj-section background-color="#ffffff" padding="24px 0"><mj-column>{body}</mj-column>
 </mj-section><mj-section css-class="foot"><mj-column>{foot}</mj-column></mj-section></mj-body></mjml>"""

@@ -1,8 +1,10 @@
+from campaigns.blocks import BlockKind
 from campaigns.models.campaign import Campaign, JobRun, Run
 from campaigns.models.delivery import Delivery, Receipt, SenderHeartbeat
 from campaigns.models.pace import Circuit, MailCheck, Pace, Pulse, WarmUp
+from campaigns.models.report import ReadMail
 from campaigns.models.segment import Segment, SegmentMember
-from campaigns.models.template import BlockKind, Template, TemplateVersion
+from campaigns.models.template import Template, TemplateVersion
 from campaigns.models.tracking import Link, LinkCount, MailUse, TrackingSwitch
 
 __all__ = [
@@ -17,6 +19,7 @@ __all__ = [
     "MailUse",
     "Pace",
     "Pulse",
+    "ReadMail",
     "Receipt",
     "Run",
     "Segment",

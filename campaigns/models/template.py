@@ -1,23 +1,11 @@
 """What a mail says: ordered typed blocks, frozen as versions."""
 
+from typing import Any
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-
-class BlockKind(models.TextChoices):
-    """The kinds of blocks a mail is made of; rules about good mails read these, not guesses (`domain.md` 6)."""
-
-    GREETING = "greeting", _("greeting")
-    APPRECIATION = "appreciation", _("appreciation")
-    BAD_NEWS = "bad_news", _("bad news")
-    REASON = "reason", _("reason")
-    CHOICE = "choice", _("choice")
-    BENEFIT = "benefit", _("benefit")
-    SURPRISE = "surprise", _("surprise")
-    REQUEST = "request", _("request")
-    CTA = "cta", _("call to action")
-    CLOSING = "closing", _("closing")
-    LEGAL = "legal", _("legal notice")
+from campaigns import blocks as kinds
 
 
 class Template(models.Model):
@@ -35,9 +23,9 @@ class Template(models.Model):
 class TemplateVersion(models.Model):
     """One state of a template. Once `frozen_at` is set it is never edited: a change makes the next version.
 
-    `subject` is {language: text}; `blocks` is [{"kind": BlockKind, "text": {language: text}, "url": address of a
-    call to action, may be missing}], the same order in every language. Texts may hold `{{ values }}`
-    (`campaigns.rendering.VALUES`). The legal notice is added by the renderer to every advertising mail.
+    `subject` is {language: text}; `blocks` is a list as `campaigns.blocks` describes it, the same order in every
+    language. Texts may hold `{{ values }}` (`campaigns.filling`). The legal notice is added by the renderer to every
+    advertising mail. Saving raises ValidationError for what cannot be a text.
     """
 
     template = models.ForeignKey(Template, models.CASCADE, related_name="versions")
@@ -52,3 +40,7 @@ class TemplateVersion(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["template", "number"], name="campaigns_template_version_once"),
         ]
+
+    def save(self, *args: Any, **options: Any) -> None:
+        kinds.check(self.subject, self.blocks)
+        super().save(*args, **options)
