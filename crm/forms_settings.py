@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from crm.forms import Styled
 from crm.models import Purchase, Return, Shop
 from crm.origins import origin_of
+from crm.public_holidays import validate_region
 
 
 class ShopForm(Styled, forms.ModelForm):
@@ -36,6 +37,7 @@ class ShopForm(Styled, forms.ModelForm):
             "quiet_from",
             "quiet_until",
             "mails_per_fortnight",
+            "holiday_region",
             "event_window_hours",
             "embed_origins",
             "sign_up_salutation",
@@ -71,6 +73,12 @@ class ShopForm(Styled, forms.ModelForm):
 
     def clean_currency(self) -> str:
         return str(self.cleaned_data["currency"]).strip().upper()
+
+    def clean_holiday_region(self) -> str:
+        region = str(self.cleaned_data["holiday_region"]).strip().upper()
+        if region:
+            validate_region(region)
+        return region
 
     def clean_embed_origins(self) -> str:
         lines = self.cleaned_data["embed_origins"].split()

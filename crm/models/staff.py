@@ -1,5 +1,6 @@
 """The people who work in the shop, and the shop itself."""
 
+from typing import Any
 from zoneinfo import available_timezones
 
 from django.contrib.auth.models import AbstractUser
@@ -10,6 +11,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from crm import once
+from crm.public_holidays import validate_region
 
 LANGUAGES = [("de", _("German")), ("en", _("English"))]
 
@@ -103,6 +105,15 @@ class Shop(models.Model):
         db_default=5,
         help_text=_("Downloads of personal data. 0 allows none."),
     )
+    holiday_region = models.CharField(
+        _("public holidays of"),
+        max_length=10,
+        blank=True,
+        db_default="DE",
+        default="DE",
+        validators=[validate_region],
+        help_text=_("Country, with its Land if you like: DE, DE-NI, AT, CH-ZH. Mailings on these days get a warning."),
+    )
     armed_for = models.CharField(max_length=100, blank=True, db_default="", editable=False)
 
     class Meta:
@@ -111,13 +122,17 @@ class Shop(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        super().save(*args, **kwargs)
+        once.forget_settings()
+
     @classmethod
     def current(cls) -> "Shop":
         """The shop's settings; made with the defaults when a new installation asks first."""
         return _current_shop()
 
 
-@once.a_page
+@once.a_request
 def _current_shop() -> Shop:
     shop = Shop.objects.filter(pk=1).first()
     if shop is None:

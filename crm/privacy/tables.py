@@ -53,7 +53,10 @@ PEOPLE = (
     Table(
         "crm.ContactPoint",
         Fate.DELETE,
-        {CONTACT: "kind value normal state is_primary", TECHNICAL: "notice_version collected_at created_at"},
+        {
+            CONTACT: "kind value normal state is_primary",
+            TECHNICAL: "bounced_at rests_until notice_version collected_at created_at",
+        },
         _("Ways to reach"),
         person="customer",
         shown=(
@@ -455,6 +458,21 @@ LINKS = (
             ("expires_at", _("Ends")),
         ),
     ),
+    Table(
+        "crm.SurveyInvitation",
+        Fate.DELETE,
+        {BEHAVIOUR: "answered_at", TECHNICAL: "digest response created_at expires_at"},
+        _("Mails that asked how it was"),
+        person="customer",
+        order="created_at",
+        withheld="digest",
+        shown=(
+            ("created_at", _("Made")),
+            ("purchase__external_id", _("Purchase")),
+            ("expires_at", _("Ends")),
+            ("answered_at", _("Answered")),
+        ),
+    ),
 )
 DESK = (
     Table(
@@ -497,7 +515,11 @@ REST = (
         why=_("Who bought what, as the invoice says it, and business letters (§ 147 AO, § 14b UStG, § 257 HGB)."),
         until=_("8 years after the end of the year of the purchase, letters 6 years"),
     ),
-    Table("crm.Suppression", Fate.KEEP, {IDENTIFIER: "address_hash", TECHNICAL: "reason created_at lifted_at"}),
+    Table(
+        "crm.Suppression",
+        Fate.KEEP,
+        {IDENTIFIER: "address_hash", CONTENT: "note lift_note", TECHNICAL: "reason source created_at lifted_at"},
+    ),
     Table("crm.AuditEntry", Fate.KEEP, {IDENTIFIER: "object_id", BEHAVIOUR: "action kind", TECHNICAL: "at"}),
     # Refused rows have no link to a person: `crm.privacy.refused` finds them by key, order and address.
     Table(
@@ -529,7 +551,7 @@ REST = (
         Fate.NOT_OF_CUSTOMERS,
         {
             NONE: "id name time_zone currency language event_window_hours quiet_from quiet_until mails_per_fortnight"
-            " armed_for embed_origins sign_up_names sign_up_salutation exports_per_day",
+            " armed_for embed_origins sign_up_names sign_up_salutation exports_per_day holiday_region",
             CONTACT: "sender_name sender_email reply_to imprint",
         },
     ),
