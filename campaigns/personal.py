@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from campaigns import couponing, mail_use
-from campaigns.models import Delivery, Link, MailUse
+from campaigns.models import Delivery, Link, MailUse, ReadMail, Receipt
 from campaigns.reasons import sentence
 from crm.privacy.registry import Data, Fate, Table
 from crm.privacy.retention import Rule
@@ -19,6 +19,7 @@ from crm.privacy.sections import Section
 
 State = Delivery.State
 DETAIL_MONTHS = 13
+READ_MAIL_DAYS = 60
 # They ask a mailbox whether it is right; no sale is prepared, carried out or undone by them.
 NO_LETTERS = ("double_opt_in", "address_change")
 
@@ -57,7 +58,12 @@ TABLES = (
     Table("campaigns.Link", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "code position target good_until"}),
     Table("campaigns.LinkCount", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "day clicks machine"}),
     Table("campaigns.TrackingSwitch", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "id counts changed_at"}),
-    Table("campaigns.Receipt", Fate.KEEP, {Data.BEHAVIOUR: "status at", Data.TECHNICAL: "delivery_id received_at"}),
+    Table(
+        "campaigns.Receipt",
+        Fate.KEEP,
+        {Data.BEHAVIOUR: "status at", Data.TECHNICAL: "delivery_id source code received_at"},
+    ),
+    Table("campaigns.ReadMail", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "digest kind at"}),
     Table("campaigns.Template", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "name recipe created_at"}),
     Table(
         "campaigns.TemplateVersion", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "number subject blocks frozen_at created_at"}
@@ -175,6 +181,16 @@ def old_detail() -> QuerySet[Delivery]:
     return settled.exclude(smtp_reply="", message_id="", provider_id="")
 
 
+def old_reports() -> QuerySet[Receipt]:
+    """News about mails that is older than 13 months."""
+    return Receipt.objects.filter(received_at__lt=now() - timedelta(days=DETAIL_MONTHS * 365 // 12))
+
+
+def old_read_mails() -> QuerySet[ReadMail]:
+    """Fingerprints of returned mails that cannot come again."""
+    return ReadMail.objects.filter(at__lt=now() - timedelta(days=READ_MAIL_DAYS))
+
+
 def old_uses() -> QuerySet[MailUse]:
     """What people did with their mails more than 13 months ago."""
     return MailUse.objects.filter(at__lt=now() - timedelta(days=DETAIL_MONTHS * 365 // 12))
@@ -194,6 +210,24 @@ RULES = (
         old_detail,
         lambda rows: rows.update(smtp_reply="", message_id="", provider_id=""),
         "settled_at",
+    ),
+    Rule(
+        "mail_reports",
+        gettext_lazy("What mail servers and providers reported about mails: delivered, came back, spam"),
+        gettext_lazy("deleted after 13 months"),
+        gettext_lazy("What follows from it stands on the address and in the ledger of consents."),
+        old_reports,
+        lambda rows: rows.delete()[0],
+        "received_at",
+    ),
+    Rule(
+        "read_mails",
+        gettext_lazy("Fingerprints of the returned mails that were read"),
+        gettext_lazy("deleted after 60 days"),
+        gettext_lazy("They keep a mail from being read twice; it holds nothing of its content."),
+        old_read_mails,
+        lambda rows: rows.delete()[0],
+        "at",
     ),
     Rule(
         "mail_use",

@@ -71,6 +71,12 @@ REASONS = (
         _("It belongs to a contract or a request of the person and needs no further permission."),
         allowed=True,
     ),
+    Reason(
+        "resting",
+        f"point.state = 'soft_bounced' AND point.rests_until > {_AT}",
+        _("Mail to this address keeps coming back; it is tried again later."),
+        lasting=False,
+    ),
     Reason("restricted", "customer.restricted_at IS NOT NULL", _("Use of this person's data is restricted.")),
     Reason("suppressed", _SILENCED, _("This address gets no advertising.")),
     Reason("objected", "consent.state = 'objected'", _("The person objected to advertising.")),

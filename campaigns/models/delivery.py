@@ -120,6 +120,8 @@ class Delivery(models.Model):
             ),
             models.Index(fields=["customer", "-planned_at"], name="campaigns_delivery_of_customer"),
             models.Index(fields=["campaign", "state"], name="campaigns_delivery_counts"),
+            # Some providers name a mail in their reports by their own number alone.
+            models.Index(fields=["provider_id"], condition=~Q(provider_id=""), name="campaigns_delivery_provider"),
             models.Index(
                 fields=["domain", "slot_at"],
                 condition=Q(state="planned", slot_at__isnull=False),
@@ -129,10 +131,30 @@ class Delivery(models.Model):
 
 
 class Receipt(models.Model):
-    """What a relay reported about one mail. The same report twice is one row; it may come before we know the mail."""
+    """What was reported about one mail: each kind of news once, with the last time it was told. It may come before we
+    know the mail.
+
+    `source` says who told it first: "receipts", "mailbox", a mail provider's or a transport's name. `code` is the
+    server's status (RFC 3463, such as 5.1.1) or the provider's reason, never what the server said in words.
+    """
+
+    class Status(models.TextChoices):
+        ACCEPTED = "accepted", _("accepted")
+        SENT = "sent", _("passed on")
+        DEFERRED = "deferred", _("delayed")
+        DELIVERED = "delivered", _("delivered")
+        BOUNCED = "bounced", _("came back for good")
+        SOFT_BOUNCED = "soft_bounced", _("came back for now")
+        REJECTED = "rejected", _("not accepted")
+        FAILED = "failed", _("failed at the mail provider")
+        SPAM_REPORT = "spam_report", _("reported as spam")
+        UNSUBSCRIBED = "unsubscribed", _("unsubscribed")
+        AUTO_REPLY = "auto_reply", _("answered by a machine")
 
     delivery_id = models.UUIDField()
-    status = models.CharField(max_length=20)
+    status = models.CharField(max_length=20, choices=Status)
+    source = models.CharField(max_length=30, blank=True, db_default="", default="")
+    code = models.CharField(max_length=20, blank=True, db_default="", default="")
     at = models.DateTimeField()
     received_at = models.DateTimeField(db_default=models.functions.Now())
 

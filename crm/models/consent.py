@@ -73,6 +73,8 @@ class ConsentEvent(models.Model):
         MAIL_LINK = "mail_link", _("link in a mail")
         STAFF = "staff", _("recorded by staff")
         API = "api", _("REST client")
+        MAIL = "mail", _("mail from the person")
+        REPORT = "report", _("report of a mail provider")
 
     person_key = models.UUIDField()
     purpose = models.ForeignKey(Purpose, models.PROTECT)
@@ -154,19 +156,28 @@ class ConsentState(models.Model):
 
 
 class Suppression(models.Model):
-    """An address that gets no advertising whatever else is recorded, known only by its keyed hash."""
+    """An address that gets no advertising whatever else is recorded, known only by its keyed hash.
+
+    A lifted one stays as a record. `source` says who told: "staff", "mailbox", a mail provider's or a transport's name.
+    `note` and `lift_note` are what staff wrote, and name nobody.
+    """
 
     class Reason(models.TextChoices):
         OBJECTED = "objected", _("objected to advertising")
         HARD_BOUNCE = "hard_bounce", _("undeliverable")
         SPAM_REPORT = "spam_report", _("reported as spam")
         ERASED = "erased", _("erased on request")
+        MANUAL = "manual", _("stop list of the shop")
 
     address_hash = models.CharField(max_length=64)
     reason = models.CharField(max_length=15, choices=Reason)
+    source = models.CharField(max_length=30, blank=True, db_default="", default="")
+    note = models.CharField(max_length=200, blank=True, db_default="", default="")
     created_at = models.DateTimeField(db_default=models.functions.Now())
+    created_by = models.ForeignKey("crm.User", models.PROTECT, null=True, blank=True, related_name="+")
     lifted_at = models.DateTimeField(null=True, blank=True)
     lifted_by = models.ForeignKey("crm.User", models.PROTECT, null=True, blank=True)
+    lift_note = models.CharField(max_length=200, blank=True, db_default="", default="")
 
     class Meta:
         constraints = [

@@ -148,7 +148,8 @@ class ContactPoint(models.Model):
     """One way to reach a customer. `normal` is what is compared: lower-case address, E.164 number.
 
     An e-mail address keeps the earliest purchase that brought it together with a notice, that notice's version and
-    the time (§ 7(3) UWG asks for both). Two customers may share a mailbox.
+    the time (§ 7(3) UWG asks for both). Two customers may share a mailbox. `bounced_at`: when mail last came back, as
+    far as it still counts; `rests_until`: advertising to a `soft_bounced` address waits until then.
     """
 
     class Kind(models.TextChoices):
@@ -168,6 +169,8 @@ class ContactPoint(models.Model):
     value = models.CharField(max_length=254)
     normal = models.CharField(max_length=254)
     state = models.CharField(max_length=15, choices=State, db_default="usable")
+    bounced_at = models.DateTimeField(null=True, blank=True)
+    rests_until = models.DateTimeField(null=True, blank=True)
     is_primary = models.BooleanField(db_default=True)
     source = models.ForeignKey("crm.Source", models.SET_NULL, null=True, blank=True)
     purchase = models.ForeignKey("crm.Purchase", models.SET_NULL, null=True, blank=True, related_name="+")
@@ -189,5 +192,10 @@ class ContactPoint(models.Model):
                 fields=["kind", "normal"],
                 opclasses=["varchar_ops", "varchar_pattern_ops"],  # beginnings are found in every collation
                 name="crm_contact_point_lookup",
-            )
+            ),
+            models.Index(
+                fields=["bounced_at"],
+                condition=Q(state__in=["hard_bounced", "soft_bounced"]),
+                name="crm_contact_point_bounced",
+            ),
         ]
