@@ -8,15 +8,12 @@
 """
 
 from datetime import timedelta
-from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
 
-from campaigns import couponing
-from campaigns.models import Delivery, Receipt
-from campaigns.sending import CRASHES_ALLOWED, change, fetch, mark_undeliverable
-from crm.models import ContactPoint
+from campaigns import bounces, couponing
+from campaigns.models import Receipt
+from campaigns.sending import CRASHES_ALLOWED, change, fetch
 
 WATERMARK = 20
 ARRIVED = {"delivered", "sent", "accepted", "deferred"}
@@ -39,11 +36,6 @@ EXPIRE = """
 UPDATE campaigns_delivery SET state = 'suppressed', reason = 'expired', settled_at = now()
 WHERE id IN (SELECT id FROM campaigns_delivery WHERE state = 'planned' AND not_after <= now()
              FOR UPDATE SKIP LOCKED) AND state = 'planned'
-"""
-APPLY_RECEIPTS = """
-UPDATE campaigns_delivery SET state = 'sent', reason = CASE WHEN reason = 'no_answer' THEN '' ELSE reason END,
-  settled_at = now(), token = NULL, lease_until = NULL
-WHERE state IN ('unknown', 'sending') AND id = ANY(%(ids)s::uuid[])
 """
 LATE_RECEIPTS = """
 SELECT delivery.id FROM campaigns_delivery delivery
@@ -74,44 +66,17 @@ def resolve() -> dict[str, int]:
     """Reap, end what came too late, and rule on the unknown rows by what is known. Returns how many moved, by kind."""
     moved = reap() | {"expired": change(EXPIRE, None)}
     late = [row[0] for row in fetch(LATE_RECEIPTS, None)]
-    moved["evidence"] = change(APPLY_RECEIPTS, {"ids": late}) if late else 0
+    moved["evidence"] = change(bounces.SETTLE, {"ids": list(map(str, late))}) if late else 0
     moved["again"] = change(
         PROVABLY_NOT_SENT, {"grace": timedelta(seconds=settings.SEND_GRACE_S), "watermark": WATERMARK}
     )
     moved["coupons"] = couponing.take_back()
+    moved["awake"] = bounces.wake()
     return moved
 
 
-@transaction.atomic
 def take_receipts(receipts: list[Receipt]) -> int:
-    """Keep what a relay reported and draw the conclusions. Returns how many reports are new. Safe to repeat.
-
-    A receipt can only settle a mail as sent or silence a mailbox that does not exist; it never makes a mail go.
-    """
-    before = {(found.delivery_id, found.status) for found in _known(receipts)}
-    Receipt.objects.bulk_create(receipts, ignore_conflicts=True)
-    change(APPLY_RECEIPTS, {"ids": [str(receipt.delivery_id) for receipt in receipts]})
-    for delivery_id in [receipt.delivery_id for receipt in receipts if receipt.status == "bounced"]:
-        _bounced(delivery_id)
-    return len({(receipt.delivery_id, receipt.status) for receipt in receipts} - before)
-
-
-def _known(receipts: list[Receipt]) -> list[Receipt]:
-    return list(Receipt.objects.filter(delivery_id__in=[receipt.delivery_id for receipt in receipts]))
-
-
-def _bounced(delivery_id: UUID) -> None:
-    """The mail came back for good: its address, if it is still the customer's, gets no more."""
-    delivery = Delivery.objects.filter(pk=delivery_id).first()
-    point = (
-        delivery
-        and ContactPoint.objects.filter(customer_id=delivery.customer_id, kind="email", is_primary=True).first()
+    """Take what a relay reported. Returns how many reports are new. Safe to repeat."""
+    return bounces.take(
+        bounces.Report(one.status, one.at, one.source or bounces.RELAY, one.delivery_id, one.code) for one in receipts
     )
-    if delivery and point and _hash_of(point) == delivery.email_hash:
-        mark_undeliverable(delivery.customer_id, point.value)
-
-
-def _hash_of(point: ContactPoint) -> str:
-    from crm import keyed
-
-    return keyed.address_hash(point.normal)
