@@ -45,6 +45,7 @@ COMMON_VALUES = {
     "name": "Dr. Jörg Weiß-Özdemir",
     "shop_name": "Rösterei Beispiel",
     "sender_name": "Kim Beispiel",
+    "signed_by": "Kim Beispiel",
 }
 # What the text of a mail that brings a coupon may use beside them (`campaigns.couponing`).
 COUPON_VALUES = {
@@ -62,6 +63,7 @@ MEANINGS: Mapping[str, str | Promise] = {
     "name": gettext_lazy("title, first and last name, or the company"),
     "shop_name": gettext_lazy("name of your shop"),
     "sender_name": gettext_lazy("sender of the mails"),
+    "signed_by": gettext_lazy("who looks after the customer, else the sender of the mails"),
     "coupon_code": gettext_lazy("code of the coupon, one for each mail"),
     "coupon_worth": gettext_lazy("what the coupon is worth"),
     "coupon_terms": gettext_lazy("all terms of the coupon"),

@@ -26,7 +26,11 @@ PEOPLE: dict[str, Address] = {
     "signs that join": Address("person", "none", "", "Zoe\u0308", "Z\u0335\u0321\u0322a\u0336\u0317l\u0334\u0318go"),
     "blanks": Address("person", "ms", " ", "\u00a0", "\u2003"),
 }
-SHOP = {"shop_name": "Rösterei „Am Markt“ <Süd> & Söhne", "sender_name": "Mirjam {Kästner} 100 %"}
+SHOP = {
+    "shop_name": "Rösterei „Am Markt“ <Süd> & Söhne",
+    "sender_name": "Mirjam {Kästner} 100 %",
+    "signed_by": "Mirjam {Kästner} 100 %",
+}
 
 
 def worst_cases(language: str) -> dict[str, dict[str, str]]:

@@ -4,11 +4,13 @@ Each recipe is one folder below `campaigns/recipes/` whose `__init__.py` holds `
 about it (`docs/adding.md`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from django.utils.functional import Promise
 
@@ -101,7 +103,15 @@ class Recipe:
     mail about it; '' in a scheduled mailing), event_id, not_before, not_after. Parameter names start with `audience_`.
     `subject` and `blocks` are the text it starts with (see TemplateVersion). `values` names what its texts may use
     beside `campaigns.rendering.COMMON_VALUES`. Smaller `priority` goes first.
-    `more_values(detail, language)` are values that hang on the event that caused the mail, by the event's detail.
+    `more_values(detail, language)` are values that hang on what the mail is about: `detail` is that of the event that
+    caused it, and `cause` (as `audience` gave it) and `options` (the campaign's).
+    `cause_holds` is an SQL condition over `mine` (customer_id, event_id, cause) by which the gate asks again, right
+    before the mail goes, whether what it is about still holds; else it is suppressed with `cause_gone`.
+    `problems(campaign, shop)` says, in sentences, what a draft lacks before it may be launched.
+    `own_values(delivery ids)` are values that each mail has for itself, such as a link with a token; it may store what
+    makes them work, and answers the same whenever it is asked again.
+    `around(moment)` is entered in the transaction of a planning and left when its rows are made: it holds what two
+    plannings must not both use.
     `always_on`: what people asked for hangs on it, so nobody can switch it off.
     `brings`: whether its mails may bring a coupon: "" never, "may", or "always", for it says nothing without one.
     `composed(detail, message_id, content)` is told of each finished mail, the same on every attempt.
@@ -126,7 +136,11 @@ class Recipe:
     more_values: Callable[[Mapping[str, Any], str], Mapping[str, str]] | None = None
     composed: Callable[[Mapping[str, Any], str, str], None] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    cause_holds: str = "true"
+    problems: Callable[[Campaign, Shop], Iterable[str]] | None = None
     brings: str = ""
+    own_values: Callable[[Sequence[UUID]], Mapping[UUID, Mapping[str, str]]] | None = None
+    around: Callable[[Moment], AbstractContextManager[None]] | None = None
     settings: Sequence[Setting] = ()
     at_most: str | Promise = ""
 

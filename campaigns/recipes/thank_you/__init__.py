@@ -5,17 +5,19 @@ from django.utils.translation import gettext_lazy as _
 from campaigns.recipe import Moment, Occasion, Query, Recipe
 from campaigns.recipes.thank_you.texts import BLOCKS, SUBJECT
 
-AUDIENCE = """
+KEPT = "purchase.status IN ('placed', 'paid', 'completed') AND purchase.net > 0"
+AUDIENCE = f"""
 SELECT purchase.customer_id,
        'thanks:' || purchase.source_id || ':' || purchase.external_id AS dedupe_key,
        'purchase:' || purchase.id AS cause, event.id AS event_id,
-       now() AS not_before, now() + interval '3 days' AS not_after
+       least(event.recorded_at, now()) AS not_before, event.recorded_at + interval '3 days' AS not_after
 FROM crm_event event
 JOIN crm_purchase purchase ON purchase.id = event.purchase_id
 JOIN crm_customer customer ON customer.id = purchase.customer_id
-WHERE event.id = ANY(%(audience_events)s) AND NOT customer.is_test
-  AND purchase.status IN ('placed', 'paid', 'completed') AND purchase.net > 0
+WHERE event.id = ANY(%(audience_events)s) AND NOT customer.is_test AND {KEPT}
 """
+STILL = f"""EXISTS (SELECT FROM crm_event event JOIN crm_purchase purchase ON purchase.id = event.purchase_id
+    WHERE event.id = mine.event_id AND {KEPT})"""
 
 
 def audience(moment: Moment) -> Query:
@@ -30,6 +32,7 @@ RECIPE = Recipe(
     occasion=Occasion.EVENT,
     event_kind="purchase.created",
     audience=audience,
+    cause_holds=STILL,
     # Relationship care counts as advertising (BGH VI ZR 225/17), so it needs a permission.
     message_class="advertising",
     purpose="newsletter",
