@@ -40,12 +40,12 @@ def issue(use: LinkToken.Use, customer_id: int, address: str) -> str:
     return plain
 
 
-def of_mail(seed: str) -> str:
-    """The token for the preferences in one mail: the same on every attempt, and for strangers as good as random.
+def of_mail(seed: str, use: str = "preferences") -> str:
+    """The token for one use in one mail: the same on every attempt, and for strangers as good as random.
 
-    `seed` names the mail. `remember` must store it before it works.
+    `seed` names the mail. It works only once it is stored (`remember`, `crm.surveys.invite`).
     """
-    made = hmac.digest(keyed.subkey(keyed.keys()[0], "preferences"), seed.encode(), "sha256")
+    made = hmac.digest(keyed.subkey(keyed.keys()[0], use), seed.encode(), "sha256")
     return _text(made[:BYTES])
 
 

@@ -18,7 +18,7 @@ from crm.views import (
     today,
     wordings,
 )
-from crm.views.public import confirmation, legal, objection, preferences, signup
+from crm.views.public import confirmation, legal, objection, preferences, signup, survey
 
 urlpatterns = [
     path("", customers.start, name="start"),
@@ -60,6 +60,7 @@ urlpatterns = [
     path("confirm/<str:token>/", confirmation.confirmation, name="confirm"),
     path("preferences/<str:token>/", preferences.centre, name="preferences"),
     path("o/<str:token>/", objection.objection, name="objection"),
+    path("survey/<str:token>/", survey.survey, name="survey"),
     path("legal/<slug:kind>/", legal.legal, name="legal"),
     path("settings/texts/", settings_texts.overview, name="settings_texts"),
     path("settings/texts/<slug:code>/", settings_texts.edit, name="settings_text"),

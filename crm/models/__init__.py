@@ -33,6 +33,7 @@ from crm.models.purchase import (
 from crm.models.service import Complaint
 from crm.models.source import ApiKey, ImportRun, Quarantine, Source
 from crm.models.staff import Shop, User
+from crm.models.survey import SurveyInvitation
 from crm.models.task import Task
 from crm.models.voice import AdvocacyAct, Answer, BarrierFact, MotivatorEvidence
 
@@ -80,6 +81,7 @@ __all__ = [
     "Shop",
     "Source",
     "Suppression",
+    "SurveyInvitation",
     "Task",
     "Throttle",
     "User",

@@ -15,7 +15,7 @@ from django.utils.functional import Promise
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
-from crm import double_opt_in, plugins, throttle
+from crm import double_opt_in, plugins, surveys, throttle
 from crm.models import (
     Answer,
     AuditEntry,
@@ -31,6 +31,7 @@ from crm.models import (
     Purchase,
     Quarantine,
     SealedRecord,
+    SurveyInvitation,
     Throttle,
 )
 
@@ -127,6 +128,10 @@ def _links() -> QuerySet[Any]:
     return LinkToken.objects.filter(expires_at__lt=now())
 
 
+def _invitations() -> QuerySet[Any]:
+    return SurveyInvitation.objects.filter(expires_at__lt=now() - surveys.KEPT_AFTER)
+
+
 def _tries() -> QuerySet[Any]:
     return Throttle.objects.filter(started_at__lt=now() - throttle.KEPT)
 
@@ -196,6 +201,15 @@ RULES: tuple[Rule, ...] = (
         _("deleted when they end"),
         _("They open nothing any more."),
         _links,
+        deleted,
+        "expires_at",
+    ),
+    Rule(
+        "survey_links",
+        _("Links of mails that asked how it was"),
+        _("deleted 60 days after the mail"),
+        _("They open nothing any more; the answers are kept with the customer."),
+        _invitations,
         deleted,
         "expires_at",
     ),
