@@ -1,15 +1,18 @@
 """Celery's way to do what the sender does by itself: wake-ups without data, each safe to repeat and to lose."""
 
+import imaplib
 import os
 import socket
 
+import structlog
 from celery import shared_task
 from django.db import close_old_connections
 
-from campaigns import planning, resolving
+from campaigns import mailbox, planning, resolving
 from campaigns.sending import Sender, beat
 
-SLICE_S = 20
+SLICE_S, READ_S = 20, 50
+log = structlog.get_logger(__name__)
 _senders: dict[int, Sender] = {}
 
 
@@ -36,3 +39,14 @@ def send_due() -> int:
 def resolve_unknown() -> dict[str, int]:
     """Put stuck rows where they belong. Returns how many were moved, by kind."""
     return resolving.resolve()
+
+
+@shared_task
+def read_mailbox() -> dict[str, int]:
+    """Read the mailbox of returned mails for up to 50 s. Returns how many there were, by kind."""
+    close_old_connections()
+    try:
+        return mailbox.read(READ_S)
+    except (OSError, imaplib.IMAP4.error) as error:
+        log.error("mailbox_closed", error=type(error).__name__)
+        return {}

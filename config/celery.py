@@ -21,5 +21,6 @@ app.conf.beat_schedule = {
     "plan": {"task": "campaigns.tasks.plan_due", "schedule": 10},
     "send": {"task": "campaigns.tasks.send_due", "schedule": 10},
     "resolve": {"task": "campaigns.tasks.resolve_unknown", "schedule": 60},
+    "read-mailbox": {"task": "campaigns.tasks.read_mailbox", "schedule": 60},
     "retention": {"task": "crm.tasks.retention_nightly", "schedule": crontab(hour=1, minute=40)},
 }

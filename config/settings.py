@@ -1,5 +1,6 @@
 """All settings, from the environment alone. A wrong value stops the start with a hint (`docs/operating.md`)."""
 
+import re
 import secrets
 import sys
 from pathlib import Path
@@ -44,6 +45,27 @@ def secret(name: str) -> str:
     if len(key) < 40:
         refuse(name, "it is missing or shorter than 40 characters.", f"Such as {secrets.token_urlsafe(40)}")
     return key
+
+
+def bounce_address(name: str) -> str:
+    """An address that mails are returned to; each mail gets its own by +<number>, 35 characters, before the @."""
+    address = env.str(name, "")
+    local, _at, domain = address.partition("@")
+    if address and not (re.fullmatch(r"[A-Za-z0-9._-]{1,29}", local) and re.fullmatch(r"[A-Za-z0-9.-]+\.[a-z]+", domain)):
+        refuse(name, f"{address!r} cannot be used.", "Write it like bounces@shop.example: up to 29 characters, no +.")
+    return address.lower()
+
+
+def bounce_mailbox(name: str) -> str:
+    """Where returned mails arrive: an IMAP folder, or a Maildir or mbox file of this machine."""
+    address = env.str(name, "")
+    parts = urlsplit(address)
+    remote = parts.scheme in {"imap", "imaps"} and parts.hostname and parts.username and parts.password
+    local = parts.scheme in {"maildir", "mbox"} and not parts.netloc and parts.path.startswith("/")
+    if address and not (address.isascii() and (remote or local)):
+        hint = "Write imaps://user:password@host/INBOX (special characters as %40), maildir:///path or mbox:///path."
+        refuse(name, "it names no mailbox.", hint)
+    return address
 
 
 DEBUG = switch("DEBUG")
@@ -312,9 +334,21 @@ if env.str("ANYMAIL_ESP", ""):
     ANYMAIL = {
         k.removeprefix("ANYMAIL_"): v for k, v in env.ENVIRON.items() if k.startswith("ANYMAIL_") and k != "ANYMAIL_ESP"
     }
+    # Not every provider signs its reports, so all of them have to bring a user and a password.
+    ANYMAIL["WEBHOOK_SECRET"] = env.list("ANYMAIL_WEBHOOK_SECRET", default=[])
+    if not ANYMAIL["WEBHOOK_SECRET"] or any(
+        len(one) < 32 or not all(one.partition(":")) for one in ANYMAIL["WEBHOOK_SECRET"]
+    ):
+        refuse(
+            "ANYMAIL_WEBHOOK_SECRET",
+            "without user:password of at least 32 characters, anybody could report mails as returned.",
+            f"Such as mail:{secrets.token_urlsafe(32)}",
+        )
 else:
     vars().update(env.email("EMAIL_URL", default="smtp://127.0.0.1:1025"))
 EMAIL_TIMEOUT = 60
+BOUNCE_ADDRESS = bounce_address("BOUNCE_ADDRESS")
+BOUNCE_MAILBOX = bounce_mailbox("BOUNCE_MAILBOX")
 SEND_LEASE_S = seconds("SEND_LEASE_S", 60, 1)
 SEND_GRACE_S = seconds("SEND_GRACE_S", 900, 0)
 
