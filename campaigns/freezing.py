@@ -1,9 +1,9 @@
 """From an audience to delivery rows: one statement, safe to repeat, a reason for everyone left out."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from campaigns import hold_out, recipes
 from campaigns.models import Campaign
@@ -76,10 +76,11 @@ def question(recipe: Recipe, moment: Moment, run_id: int) -> Query:
 
 def freeze(recipe: Recipe, moment: Moment, run_id: int = 0) -> int:
     """Insert the deliveries of a moment. Returns how many rows are new, refused ones included."""
-    judged, parameters = question(recipe, moment, run_id)
-    with connection.cursor() as cursor:
-        cursor.execute(judged + INSERT, parameters)
-        return cursor.rowcount
+    with transaction.atomic(), recipe.around(moment) if recipe.around else nullcontext():
+        judged, parameters = question(recipe, moment, run_id)
+        with connection.cursor() as cursor:
+            cursor.execute(judged + INSERT, parameters)
+            return cursor.rowcount
 
 
 def preview(campaign: Campaign) -> Audience:

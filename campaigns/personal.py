@@ -80,7 +80,7 @@ TABLES = (
     Table(
         "campaigns.Segment",
         Fate.NOT_OF_CUSTOMERS,
-        {Data.NONE: "name kind rule created_at changed_at archived_at"},
+        {Data.NONE: "name kind rule created_at changed_at archived_at counted counted_exactly counted_at"},
     ),
     Table(
         "campaigns.SegmentMember",
@@ -90,6 +90,24 @@ TABLES = (
         person="customer",
         shown=(("segment__name", gettext_lazy("List")), ("added_at", gettext_lazy("Since"))),
         order="added_at",
+    ),
+    Table(
+        "campaigns.SurprisePeriod",
+        Fate.NOT_OF_CUSTOMERS,
+        {Data.NONE: "first_day last_day begun_on gifts_most money_most gifts money"},
+    ),
+    Table(
+        "campaigns.SurpriseGift",
+        Fate.DELETE,
+        {Data.BEHAVIOUR: "gift cost taken_at returned_at", Data.TECHNICAL: "words"},
+        gettext_lazy("Surprises"),
+        person="customer",
+        shown=(
+            ("taken_at", gettext_lazy("When")),
+            ("delivery__campaign__name", gettext_lazy("Mail")),
+            ("cost", gettext_lazy("Worth")),
+        ),
+        order="taken_at",
     ),
     Table("campaigns.Run", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "created_at frozen_at"}),
     Table("campaigns.JobRun", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "job slot at"}),

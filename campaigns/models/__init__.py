@@ -4,6 +4,7 @@ from campaigns.models.delivery import Delivery, Receipt, SenderHeartbeat
 from campaigns.models.pace import Circuit, MailCheck, Pace, Pulse, WarmUp
 from campaigns.models.report import ReadMail
 from campaigns.models.segment import Segment, SegmentMember
+from campaigns.models.surprise import SurpriseGift, SurprisePeriod
 from campaigns.models.template import Template, TemplateVersion
 from campaigns.models.tracking import Link, LinkCount, MailUse, TrackingSwitch
 
@@ -25,6 +26,8 @@ __all__ = [
     "Segment",
     "SegmentMember",
     "SenderHeartbeat",
+    "SurpriseGift",
+    "SurprisePeriod",
     "Template",
     "TemplateVersion",
     "TrackingSwitch",
