@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from campaigns import planning, resolving
+from campaigns import planning, resolving, unclear
 from campaigns.models import Delivery, Receipt, Run
 from crm import access
 from crm.api.json import MAX_BYTES, TooLarge
@@ -80,6 +80,48 @@ class RunDetail(APIView):
                 "unknown": UnknownDelivery(unknown[:UNKNOWN_SHOWN], many=True).data,
             }
         )
+
+
+class Decision(serializers.Serializer[Any]):
+    """What to do with unclear mails: `deliveries` names them, or `all` is true."""
+
+    action = serializers.ChoiceField(
+        choices=["send_again", "mark_sent"],
+        help_text="send_again: some may arrive twice. mark_sent: who got none gets none.",
+    )
+    deliveries = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=UNKNOWN_SHOWN)
+    all = serializers.BooleanField(required=False, default=False)
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        if bool(given.get("deliveries")) == given["all"]:
+            raise serializers.ValidationError(_("Name the mails in deliveries, or set all to true; one of the two."))
+        return given
+
+
+class RunUnknown(APIView):
+    """Decide about mails of which nobody knows whether they went, once their mail server's log has told."""
+
+    access = "scope:campaigns:write"
+
+    @extend_schema(
+        operation_id="runs_decide_unknown",
+        request=Decision,
+        responses=inline_serializer(
+            "Decided",
+            {
+                "changed": serializers.IntegerField(help_text="Mails decided about."),
+                "left": serializers.IntegerField(help_text="Settled meanwhile, over, cancelled, or not unclear."),
+            },
+        ),
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        run = get_object_or_404(Run.objects.select_related("campaign"), pk=pk)
+        asked = Decision(data=request.data)
+        asked.is_valid(raise_exception=True)
+        given = asked.validated_data
+        decide = unclear.send_again if given["action"] == "send_again" else unclear.mark_sent
+        decided = decide(run.campaign, None if given["all"] else given["deliveries"], None)
+        return Response({"changed": decided.changed, "left": decided.left})
 
 
 def _head(run: Run) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from django.utils.translation import gettext as _
 
-from campaigns import couponing, freezing, recipes, rendering
+from campaigns import couponing, freezing, recipes, rendering, segments
 from campaigns.freezing import Audience
 from campaigns.models import Campaign
 from campaigns.recipe import Recipe
@@ -37,7 +37,12 @@ class Draft:
 def text(draft: Draft) -> Iterable[str]:
     """The text exists and can be filled in."""
     version = draft.campaign.template_version
-    return rendering.problems(version) if version else [_("Write the text first.")]
+    return rendering.problems(version, draft.recipe.values) if version else [_("Write the text first.")]
+
+
+def facts(draft: Draft) -> Iterable[str]:
+    """The recipe has what it needs to say."""
+    return draft.recipe.problems(draft.campaign, draft.shop) if draft.recipe.problems else []
 
 
 def coupon(draft: Draft) -> Iterable[str]:
@@ -49,6 +54,11 @@ def coupon(draft: Draft) -> Iterable[str]:
 
 def moment(draft: Draft) -> Iterable[str]:
     return [] if draft.campaign.send_at else [_("Choose day and time, then keep the draft.")]
+
+
+def segment(draft: Draft) -> Iterable[str]:
+    """The segment's rule can still be asked."""
+    return segments.problems(segments.rule_of(draft.campaign))
 
 
 def audience(draft: Draft) -> Iterable[str]:
@@ -64,7 +74,7 @@ def audience(draft: Draft) -> Iterable[str]:
     return [_("Nobody would get this mail. Choose other stages, or wait for permissions.")]
 
 
-CHECKS: Sequence[Callable[[Draft], Iterable[str]]] = (text, coupon, moment, audience)
+CHECKS: Sequence[Callable[[Draft], Iterable[str]]] = (text, facts, coupon, moment, segment, audience)
 
 
 def problems(draft: Draft) -> list[str]:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F
@@ -10,7 +9,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns import checks, freezing, recipes, wake
+from campaigns import checks, freezing, segments, wake
 from campaigns.models import Campaign, Delivery, Run, TemplateVersion
 from campaigns.recipe import Moment
 from crm.models import Shop, User
@@ -74,7 +73,7 @@ def launch(campaign_id: int, expected_recipients: int, by: User | None = None) -
     run = Run.objects.create(campaign=campaign, frozen_at=now())
     campaign.status = Status.SCHEDULED
     campaign.launched_at, campaign.launched_by, campaign.expected_recipients = now(), by, expected_recipients
-    campaign.audience_rule = _rule_of(campaign)
+    campaign.audience_rule = segments.rule_of(campaign)
     campaign.save(update_fields=["status", "launched_at", "launched_by", "expected_recipients", "audience_rule"])
     freezing.freeze(draft.recipe, Moment(campaign, draft.shop), run.pk)
     wake.on_commit()
@@ -92,11 +91,6 @@ def _compare(found: int, expected: int) -> None:
         )
         % {"found": found, "expected": expected}
     )
-
-
-def _rule_of(campaign: Campaign) -> Any:
-    """The segment's rule as it stands now; None without a segment."""
-    return campaign.segment.rule if campaign.segment else None
 
 
 @transaction.atomic

@@ -36,6 +36,7 @@ class Mail:
     answer: str
     icon: str
     tone: str
+    campaign_id: int
     use: str = ""
     code: str = ""
     coupon: str = ""
@@ -88,7 +89,7 @@ def mail_of(row: Delivery, use: mail_use.Use | None = None, coupon: Coupon | Non
     icon, tone = ICONS[Delivery.State(row.state)]
     waits = row.state in (Delivery.State.PLANNED, Delivery.State.CLAIMED)
     at = max(row.not_before, row.planned_at) if waits else row.settled_at or row.sending_at or row.planned_at
-    made = Mail(row.campaign.name, at, row.state, _answer(row), icon, tone, _use(use) if use else "")
+    made = Mail(row.campaign.name, at, row.state, _answer(row), icon, tone, row.campaign_id, _use(use) if use else "")
     if coupon is None:
         return made
     shown, word = couponing.shown(coupon), couponing.standing(coupon)

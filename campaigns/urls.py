@@ -1,18 +1,41 @@
 from django.urls import path
 
-from campaigns import api, public
-from campaigns.views import drafts, mailing, overview, tracking
+from campaigns import api, public, webhooks
+from campaigns.views import calendar, drafts, launching, mailing, overview, people, recipes, tracking, why
+from campaigns.views import lists as segment_lists
+from campaigns.views import segments as segment_pages
 
+SEGMENTS = [
+    path("campaigns/segments/", segment_pages.overview, name="segments"),
+    path("campaigns/segments/new", segment_pages.new, name="segment_new"),
+    path("campaigns/segments/build", segment_pages.build, name="segment_build"),
+    path("campaigns/segments/look", segment_pages.look, name="segment_look"),
+    path("campaigns/segments/lists/new", segment_lists.new, name="segment_list_new"),
+    path("campaigns/segments/lists/from-customers", segment_lists.from_customers, name="segment_from_customers"),
+    path("campaigns/segments/lists/<int:pk>/", segment_lists.one, name="segment_list"),
+    path("campaigns/segments/<int:pk>/", segment_pages.segment, name="segment"),
+    path("campaigns/segments/<int:pk>/copy", segment_pages.copy, name="segment_copy"),
+    path("campaigns/segments/<int:pk>/archive", segment_pages.archive, name="segment_archive"),
+]
 urlpatterns = [
+    *SEGMENTS,
     path("u/<str:token>/", public.unsubscribe, name="unsubscribe"),
     path("l/<str:token>/", public.link, name="counted_link"),
     path("o/<str:token>.gif", public.pixel, name="pixel"),
     path("webhooks/receipts/", api.Receipts.as_view(), name="receipts"),
+    path("webhooks/mail/<slug:esp>/<slug:kind>/", webhooks.provider, name="provider_webhook"),
     path("api/v1/runs/", api.RunList.as_view(), name="api-runs"),
     path("api/v1/runs/<int:pk>/", api.RunDetail.as_view(), name="api-run"),
+    path("api/v1/runs/<int:pk>/unknown/", api.RunUnknown.as_view(), name="api-run-unknown"),
     path("campaigns/", overview.campaigns, name="campaigns"),
-    path("campaigns/recipes/<slug:code>/switch", overview.switch, name="recipe_switch"),
-    path("campaigns/recipes/<slug:code>/coupon", overview.coupon, name="recipe_coupon"),
+    path("campaigns/recipes/<slug:code>/", recipes.recipe, name="recipe"),
+    path("campaigns/recipes/<slug:code>/switch", recipes.switch, name="recipe_switch"),
+    path("campaigns/recipes/<slug:code>/coupon", recipes.coupon, name="recipe_coupon"),
+    path("campaigns/recipes/<slug:code>/settings", recipes.settings, name="recipe_settings"),
+    path("campaigns/recipes/<slug:code>/text", recipes.text, name="recipe_text"),
+    path("campaigns/recipes/<slug:code>/reset", recipes.reset, name="recipe_reset"),
+    path("campaigns/recipes/<slug:code>/test", recipes.test_mail, name="recipe_test"),
+    path("campaigns/recipes/<slug:code>/preview", recipes.preview, name="recipe_preview"),
     path("campaigns/tracking/switch", tracking.switch, name="tracking_switch"),
     path("campaigns/mailings/new", drafts.new, name="mailing_new"),
     path("campaigns/mailings/audience", drafts.audience, name="mailing_audience"),
@@ -20,10 +43,18 @@ urlpatterns = [
     path("campaigns/mailings/<int:pk>/preview", drafts.preview, name="mailing_preview"),
     path("campaigns/mailings/<int:pk>/state", mailing.state, name="mailing_state"),
     path("campaigns/mailings/<int:pk>/test", drafts.test_mail, name="mailing_test"),
-    path("campaigns/mailings/<int:pk>/launch", mailing.launch, name="mailing_launch"),
+    path("campaigns/mailings/<int:pk>/launch", launching.launch, name="mailing_launch"),
+    path("campaigns/mailings/<int:pk>/check", launching.check, name="mailing_check"),
+    path("campaigns/mailings/<int:pk>/move", launching.move, name="mailing_move"),
     path("campaigns/mailings/<int:pk>/copy", overview.copy, name="mailing_copy"),
-    path("campaigns/mailings/<int:pk>/pause", mailing.steer, {"verb": "pause"}, name="mailing_pause"),
-    path("campaigns/mailings/<int:pk>/resume", mailing.steer, {"verb": "resume"}, name="mailing_resume"),
-    path("campaigns/mailings/<int:pk>/cancel", mailing.steer, {"verb": "cancel"}, name="mailing_cancel"),
+    path("campaigns/mailings/<int:pk>/pause", launching.steer, {"verb": "pause"}, name="mailing_pause"),
+    path("campaigns/mailings/<int:pk>/resume", launching.steer, {"verb": "resume"}, name="mailing_resume"),
+    path("campaigns/mailings/<int:pk>/cancel", launching.steer, {"verb": "cancel"}, name="mailing_cancel"),
+    path("campaigns/mailings/<int:pk>/unclear", people.decide, name="mailing_unclear"),
+    path("campaigns/calendar/", calendar.month, name="campaign_calendar"),
+    path("campaigns/<int:pk>/people", people.people, name="campaign_people"),
+    path("campaigns/<int:pk>/people.csv", people.people_csv, name="campaign_people_csv"),
+    path("customers/<int:pk>/mails/why", why.choose, name="mail_why_choose"),
+    path("customers/<int:pk>/mails/why/<int:campaign>", why.why, name="mail_why"),
     path("customers/<int:pk>/mails", overview.customer_mails, name="customer_mails"),
 ]

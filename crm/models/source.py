@@ -40,6 +40,7 @@ class ApiKey(models.Model):
         "points:write",
         "responses:write",
         "reports:read",
+        "campaigns:write",
     )
     MARK = "stk_"
 

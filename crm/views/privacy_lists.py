@@ -31,6 +31,9 @@ ACTIONS = {
     "proved": "printer",
     "sealed_opened": "key",
     "rules_saved": "adjustments-horizontal",
+    "rescheduled": "calendar-event",
+    "sent_again": "send",
+    "marked_sent": "check",
     "tracking_switched_on": "click",
     "tracking_switched_off": "click",
 }
@@ -129,6 +132,9 @@ def labels() -> dict[str, str]:
         "proved": _("proof of consent made"),
         "sealed_opened": _("sealed record opened"),
         "rules_saved": _("rules of judging saved"),
+        "rescheduled": _("mailing moved"),
+        "sent_again": _("unclear mails sent again"),
+        "marked_sent": _("unclear mails marked as sent"),
         "tracking_switched_on": _("counting of clicks switched on"),
         "tracking_switched_off": _("counting of clicks switched off"),
     }
