@@ -6,7 +6,7 @@ with a short list of tags and filters and hard limits: no attributes, no code, n
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from time import thread_time
@@ -99,6 +99,12 @@ def has_coupon(version: TemplateVersion) -> bool:
     return any(block.get("coupon") for block in version.blocks)
 
 
+def names_coupon(subject: Mapping[str, str], blocks: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a text uses what only a mail with a coupon knows."""
+    said = [*subject.values(), *(text for block in blocks for one in kinds.texts_of(block) for text in one.values())]
+    return any(_COUPON.search(text) for text in said)
+
+
 @lru_cache(maxsize=64)
 def _kept(version_id: int, language: str, message_class: str, coupon: bool) -> Compiled:
     return compiled(TemplateVersion.objects.get(pk=version_id), language, message_class, coupon=coupon)
@@ -147,7 +153,7 @@ def problems(version: TemplateVersion, values: Mapping[str, str] | None = None) 
     written = languages(version)
     if not written:
         found.append(_("Write a subject and every block in at least one language."))
-    if not has_coupon(version) and _COUPON.search(f"{version.subject}{version.blocks}"):
+    if not has_coupon(version) and names_coupon(version.subject, version.blocks):
         found.append(_("The text speaks of a coupon, but none is chosen. Choose one, or take its placeholders out."))
     for code in written:
         found += _tried(version, code, values)

@@ -39,6 +39,9 @@ def order_for(campaign: Campaign, address: str, language: str) -> composing.Orde
         ground="consent",
         purchase={},
         coupon=couponing.example(batch) if batch else None,
+        options=campaign.options,
+        # Nothing happened that the mail could be about, so it speaks of the recipe's own examples.
+        own=dict(recipe.values) if recipe.standing or not campaign.pk else {},
     )
 
 

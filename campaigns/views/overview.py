@@ -8,16 +8,15 @@ from typing import Any
 
 from django.contrib import messages
 from django.db.models import Count
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_POST
 
-from campaigns import couponing, drafting, mail_use, panels, planning, recipes, rendering, tracking
-from campaigns.forms import CouponForm
+from campaigns import couponing, drafting, mail_use, panels, recipes, tracking
 from campaigns.models import Campaign, Delivery
 from campaigns.reasons import why_closed
 from campaigns.recipe import Recipe
@@ -121,44 +120,6 @@ def tally_of(counts: dict[str, int]) -> Tally:
         waiting=sum(counts.get(state, 0) for state in OPEN),
         unknown=counts.get(Delivery.State.UNKNOWN, 0),
     )
-
-
-@requires("campaigns.manage")
-@require_POST
-def switch(request: HttpRequest, code: str) -> HttpResponse:
-    """Switch a recipe on or off: ?on=1 or 0 in the form."""
-    recipe = recipes.everything().get(code)
-    on = {"1": True, "0": False}.get(request.POST.get("on", ""))
-    if recipe is None or not recipe.standing or recipe.always_on or on is None:
-        raise Http404
-    planning.switch(recipes.standing_campaign(recipe).pk, on)
-    said = _("“%(name)s” is switched on.") if on else _("“%(name)s” is switched off. What was planned waits.")
-    messages.success(request, said % {"name": recipe.label})
-    return redirect("campaigns")
-
-
-@requires("campaigns.manage")
-@require_http_methods(["GET", "HEAD", "POST"])
-def coupon(request: HttpRequest, code: str) -> HttpResponse:
-    """Choose the coupon that a recipe's mails bring from now on."""
-    recipe = recipes.everything().get(code)
-    if recipe is None or not recipe.standing or not recipe.brings:
-        raise Http404
-    campaign = recipes.standing_campaign(recipe)
-    form = CouponForm(request.POST or None, initial={"coupon": campaign.options.get(couponing.OPTION)})
-    if request.method == "POST" and form.is_valid():
-        couponing.choose(campaign, form.cleaned_data["coupon"], request.user)  # type: ignore[arg-type]
-        messages.success(request, _("Kept. It holds for every mail that is planned from now on."))
-        return redirect("recipe_coupon", code)
-    version = campaign.template_version
-    context = {
-        "recipe": recipe,
-        "campaign": campaign,
-        "form": form,
-        "trouble": couponing.refusal(couponing.of_campaign(campaign)) if campaign.options.get(couponing.OPTION) else "",
-        "previews": [(one, version.subject[one]) for one in rendering.languages(version)] if version else [],
-    }
-    return render(request, "campaigns/recipe_coupon.html", context, status=422 if form.errors else 200)
 
 
 @requires("campaigns.manage")
