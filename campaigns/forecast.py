@@ -64,7 +64,7 @@ def expected(shop: Shop, first: date, last: date) -> dict[str, dict[date, int] |
     known = {campaign.recipe: campaign for campaign in Campaign.objects.filter(standing=True)}
     for recipe in recipes.of_occasion(Occasion.CALENDAR):
         campaign = known.get(recipe.code) or recipes.standing_campaign(recipe)
-        if not campaign.switched_on or last < first:
+        if not campaign.switched_on or recipe.secret or last < first:
             continue
         name = f"campaigns:forecast:{recipe.code}:{first}:{last}:{hash(str(sorted(campaign.options.items())))}"
         kept = cache.get(name, "")

@@ -11,7 +11,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns import couponing, mail_use, recipes
+from campaigns import couponing, mail_use, recipes, surprises
 from campaigns.models import Campaign, Delivery
 from campaigns.reasons import ICONS, sentence
 from crm import access, days, display, permission
@@ -61,7 +61,7 @@ def panels(customer: Customer, user: User) -> Iterable[Panel]:
 def context(customer: Customer, user: User) -> dict[str, Any]:
     return {
         "mails": mails(customer, SHOWN, coupons=access.may(user, "coupons.view")),
-        "total": Delivery.objects.filter(customer=customer).count() if has(customer, Delivery) else 0,
+        "total": surprises.told(Delivery.objects.filter(customer=customer)).count() if has(customer, Delivery) else 0,
         "coming": birthday_greeting(customer, access.may(user, "pii.view")),
     }
 
@@ -69,7 +69,7 @@ def context(customer: Customer, user: User) -> dict[str, Any]:
 @needs(Delivery)
 def mails(customer: Customer, limit: int, before: datetime | None = None, *, coupons: bool = False) -> list[Mail]:
     """The customer's mails, sent and not, newest first."""
-    rows = Delivery.objects.filter(customer=customer).select_related("campaign").order_by("-planned_at", "-pk")
+    rows = surprises.told(Delivery.objects.filter(customer=customer)).select_related("campaign").order_by("-planned_at", "-pk")
     if before is not None:
         rows = rows.filter(planned_at__lt=before)
     return mails_of(customer, list(rows[:limit]), coupons)

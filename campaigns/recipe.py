@@ -112,6 +112,7 @@ class Recipe:
     makes them work, and answers the same whenever it is asked again.
     `around(moment)` is entered in the transaction of a planning and left when its rows are made: it holds what two
     plannings must not both use.
+    `secret`: nobody is told beforehand, staff included: no page names a person before the mail has gone.
     `always_on`: what people asked for hangs on it, so nobody can switch it off.
     `brings`: whether its mails may bring a coupon: "" never, "may", or "always", for it says nothing without one.
     `composed(detail, message_id, content)` is told of each finished mail, the same on every attempt.
@@ -141,6 +142,7 @@ class Recipe:
     brings: str = ""
     own_values: Callable[[Sequence[UUID]], Mapping[UUID, Mapping[str, str]]] | None = None
     around: Callable[[Moment], AbstractContextManager[None]] | None = None
+    secret: bool = False
     settings: Sequence[Setting] = ()
     at_most: str | Promise = ""
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns import forecast, hold_out, recipes, segments
+from campaigns import forecast, hold_out, recipes, segments, surprises
 from campaigns.models import Campaign, Delivery, Receipt
 from campaigns.reasons import sentence, why_closed
 from campaigns.recipe import Moment, Occasion, Recipe
@@ -60,8 +60,10 @@ class Case:
 
 def explain(customer: Customer, campaign: Campaign, *, sees_all: bool = False) -> Answer:
     """About twelve queries, however many mails and people there are."""
-    mails = Delivery.objects.filter(customer=customer, campaign=campaign).order_by("-planned_at", "-pk")
+    mails = surprises.told(Delivery.objects.filter(customer=customer, campaign=campaign)).order_by("-planned_at", "-pk")
     recipe = recipes.everything()[campaign.recipe]
+    if recipe.secret and not mails:
+        return Answer(_("Who is going to be surprised is told to nobody: who knows might say so."), OPEN, [])
     case = Case(customer, campaign, recipe, Shop.current(), mails.first(), sees_all)
     steps = [*(_recorded(case) if case.mail else _worked_out(case)), _permission_now(case)]
     return Answer(_outcome(case, steps), _got_it(case), steps)

@@ -16,7 +16,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from campaigns import couponing, drafting, mail_use, panels, recipes, tracking
+from campaigns import couponing, drafting, mail_use, panels, recipes, surprises, tracking
 from campaigns.models import Campaign, Delivery
 from campaigns.reasons import why_closed
 from campaigns.recipe import Recipe
@@ -138,7 +138,7 @@ def customer_mails(request: HttpRequest, pk: int) -> HttpResponse:
     """Every mail that was meant for a customer, newest first."""
     customer = get_object_or_404(Customer, pk=pk, erased_at=None, merged_into=None)
     before = _instant(request.GET.get("before", ""))
-    rows = Delivery.objects.filter(customer=customer).select_related("campaign").order_by("-planned_at", "-pk")
+    rows = surprises.told(Delivery.objects.filter(customer=customer)).select_related("campaign").order_by("-planned_at", "-pk")
     if before is not None:
         rows = rows.filter(planned_at__lt=before)
     found: list[Any] = list(rows[: MAILS_SHOWN + 1])

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods
 
-from campaigns import progress, unclear
+from campaigns import progress, surprises, unclear
 from campaigns.models import Campaign, Delivery
 from campaigns.panels import mail_of
 from campaigns.reasons import sentence
@@ -36,7 +36,7 @@ def _campaign(pk: int) -> Campaign:
 
 def _chosen(request: HttpRequest, campaign: Campaign) -> tuple[QuerySet[Delivery], dict[str, str]]:
     """The mails that `?state=` and `?reason=` name, and what of them was understood."""
-    rows = Delivery.objects.filter(campaign=campaign)
+    rows = surprises.told(Delivery.objects.filter(campaign=campaign))
     asked = {}
     if (state := request.GET.get("state", "")) in State.values:
         rows, asked["state"] = rows.filter(state=state), state

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET
 
-from campaigns import recipes
+from campaigns import recipes, surprises
 from campaigns import why as reasons
 from campaigns.models import Campaign, Delivery
 from crm import access
@@ -31,7 +31,7 @@ def choose(request: HttpRequest, pk: int) -> HttpResponse:
     customer = _customer(pk)
     if (asked := request.GET.get("campaign", "")).isdecimal() and len(asked) < 19:
         return redirect("mail_why", pk, int(asked))
-    got = Exists(Delivery.objects.filter(customer=customer, campaign=OuterRef("pk")))
+    got = Exists(surprises.told(Delivery.objects.filter(customer=customer, campaign=OuterRef("pk"))))
     found = _campaigns().annotate(has_row=got)
     context = {
         "customer": customer,

@@ -22,6 +22,7 @@ RECIPE = Recipe(
     occasion=Occasion.CALENDAR,
     audience=audience,
     around=drawn.budgeted,
+    secret=True,
     message_class="advertising",
     purpose="newsletter",
     subject=SUBJECT,
