@@ -20,6 +20,9 @@ class Segment(models.Model):
     changed_by = models.ForeignKey("crm.User", models.SET_NULL, null=True, blank=True, related_name="+")
     changed_at = models.DateTimeField(db_default=models.functions.Now())
     archived_at = models.DateTimeField(null=True, blank=True)
+    counted = models.PositiveIntegerField(null=True, blank=True, help_text="Customers it meant at `counted_at`.")
+    counted_exactly = models.BooleanField(db_default=True, default=True, help_text="Counted and not estimated.")
+    counted_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [

@@ -1,0 +1,379 @@
+"""What may be asked of each kind of fact: its operators, what their values must be, and the SQL that a condition becomes.
+
+SQL is true, false, or NULL where the answer is unknown. Values only ever enter it as bound parameters.
+"""
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext as _
+
+from campaigns.segments import days
+from campaigns.segments.tree import Rule
+
+LONGEST_TEXT = 200
+MOST_VALUES = 100
+GREATEST = 10**12
+
+
+@dataclass
+class Bind:
+    """Takes values of a statement and answers the names that stand for them. `today`: of the shop, or a past day shown."""
+
+    today: date
+    zone: ZoneInfo
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    def __call__(self, value: Any) -> str:
+        name = f"audience_r{len(self.parameters)}"
+        self.parameters[name] = value
+        return f"%({name})s"
+
+    def within(self, column: str, span: days.Span, *, instants: bool) -> str:
+        """Whether a column of days or instants lies in a span. NULL stays NULL."""
+        start, end = (days.begins(day, self.zone) for day in span) if instants else span
+        parts = [f"{column} >= {self(start)}"] if start else []
+        parts += [f"{column} < {self(end)}"] if end else []
+        return " AND ".join(parts) or "TRUE"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """sql: what the condition asks, over the tables that `campaigns.segments.compiling` joins.
+
+    `operators` are in the order in which they are offered.
+    """
+
+    sql: str
+    operators: ClassVar[tuple[str, ...]] = ()
+
+    def fault(self, operator: str, value: Any, known: Collection[str] | None) -> str:
+        """What is wrong with a value, as a sentence; '' if nothing. known: what may be chosen, where there is a choice."""
+        return ""
+
+    def condition(self, rule: Rule, bind: Bind, of: str) -> str:
+        """The SQL of a condition that `fault` found right. of: SQL that narrows to what it asks of."""
+        raise NotImplementedError
+
+    def read(self, operator: str, given: Sequence[str]) -> Any:
+        """The value from what a form sent; what cannot be read stays as it is, so that it can be shown with its fault."""
+        return given[0].strip() if given else ""
+
+
+@dataclass(frozen=True)
+class Scalar(Kind):
+    """One value a customer, or unknown."""
+
+    def condition(self, rule: Rule, bind: Bind, of: str) -> str:
+        operator, sql = rule["operator"], self.sql.replace("{of}", of)
+        if operator in ("known", "unknown"):
+            return f"({sql}) IS {'NOT ' if operator == 'known' else ''}NULL"
+        return self.compared(f"({sql})", operator, rule["value"], bind)
+
+    def compared(self, sql: str, operator: str, value: Any, bind: Bind) -> str:
+        if operator == "one_of":
+            return f"{sql} = ANY({bind([self.stored(one) for one in value])})"
+        if operator == "between":
+            return f"{sql} BETWEEN {bind(self.stored(value[0]))} AND {bind(self.stored(value[1]))}"
+        sign = {"is": "=", "is_not": "<>", "at_least": ">=", "at_most": "<="}[operator]
+        return f"{sql} {sign} {bind(self.stored(value))}"
+
+    def stored(self, value: Any) -> Any:
+        """The value as the column has it."""
+        return value
+
+
+@dataclass(frozen=True)
+class Text(Scalar):
+    """Compared without regard to case."""
+
+    operators = ("is", "is_not", "one_of", "begins", "known", "unknown")
+
+    def fault(self, operator: str, value: Any, known: Collection[str] | None) -> str:
+        if operator in ("known", "unknown"):
+            return ""
+        return _texts_fault(value) if operator == "one_of" else text_fault(value)
+
+    def compared(self, sql: str, operator: str, value: Any, bind: Bind) -> str:
+        if operator == "begins":
+            return f"starts_with(lower({sql}), {bind(self.stored(value))})"
+        return super().compared(f"lower({sql})", operator, value, bind)
+
+    def stored(self, value: Any) -> Any:
+        return str(value).strip().lower()
+
+    def read(self, operator: str, given: Sequence[str]) -> Any:
+        if operator == "one_of":
+            parts = [part.strip() for line in given for part in line.replace("\n", ",").split(",")]
+            return [part for part in parts if part]
+        return super().read(operator, given)
+
+
+@dataclass(frozen=True)
+class Choice(Scalar):
+    """One of a few codes. whole: the column holds whole numbers."""
+
+    whole: bool = False
+    operators = ("is", "is_not", "one_of", "known", "unknown")
+
+    def fault(self, operator: str, value: Any, known: Collection[str] | None) -> str:
+        if operator in ("known", "unknown"):
+            return ""
+        return choices_fault(value, known) if operator == "one_of" else choice_fault(value, known)
+
+    def stored(self, value: Any) -> Any:
+        return int(value) if self.whole else str(value)
+
+    def read(self, operator: str, given: Sequence[str]) -> Any:
+        return list(given) if operator == "one_of" else super().read(operator, given)
+
+
+@dataclass(frozen=True)
+class Number(Scalar):
+    operators = ("at_least", "at_most", "between", "is", "is_not", "known", "unknown")
+
+    def fault(self, operator: str, value: Any, known: Collection[str] | None) -> str:
+        if operator in ("known", "unknown"):
+            return ""
+        if operator != "between":
+            return number_fault(value)
+        if not isinstance(value, list) or len(value) != 2:
+            return _("Enter two numbers.")
+        wrong = number_fault(value[0]) or number_fault(value[1])
+        return wrong or (_("The first number must not be greater than the second.") if value[0] > value[1] else "")
+
+    def read(self, operator: str, given: Sequence[str]) -> Any:
+        found = [read_number(one) for one in given[:2]]
+        return found if operator == "between" else (found or [""])[0]
+
+
+@dataclass(frozen=True)
+class Day(Scalar):
+    """instants: the column holds instants and not days."""
+
+    instants: bool = False
+    operators = ("in_last", "longer_ago", "before", "after", "between", "is", "known", "unknown")
+
+    def fault(self, operator: str, value: Any, known: Collection[str] | None) -> str:
+        return "" if operator in ("known", "unknown") else day_fault(operator, value)
+
+    def compared(self, sql: str, operator: str, value: Any, bind: Bind) -> str:
+        return bind.within(sql, days.span(operator, value, bind.today), instants=self.instants)
+
+    def read(self, operator: str, given: Sequence[str]) -> Any:
+        return read_days(operator, given)
+
+
+@dataclass(frozen=True)
+class ComingDay(Day):
+    """A day that may lie ahead."""
+
+    operators = ("in_next", *Day.operators)
+
+
+@dataclass(frozen=True)
+class Birthday(Kind):
+    """sql is the table with birth_month and birth_day. Who was born on 29 February counts as on the 28th in other years."""
+
+    operators = ("in_next", "known", "unknown")
+
+    def fault(self, operator: str, value: Any, known: Collection[str] | None) -> str:
+        if operator in ("known", "unknown"):
+            return ""
+        return whole_fault(value, 366)
+
+    def condition(self, rule: Rule, bind: Bind, of: str) -> str:
+        operator, month = rule["operator"], f"{self.sql}.birth_month"
+        if operator != "in_next":
+            return f"{month} IS {'NOT ' if operator == 'known' else ''}NULL"
+        start, end = bind.today, bind.today + timedelta(days=rule["value"] - 1)
+        if rule["value"] >= 365:
+            return f"{month} = ANY({bind(list(range(1, 13)))})"
+        last = (2, 29) if (end.month, end.day) == (2, 28) else (end.month, end.day)
+        row = f"({month}, {self.sql}.birth_day)"
+        from_start = f"{row} >= ({bind(start.month)}, {bind(start.day)})"
+        to_end = f"{row} <= ({bind(last[0])}, {bind(last[1])})"
+        around = start.year != end.year
+        return f"({from_start} {'OR' if around else 'AND'} {to_end})"
+
+    def read(self, operator: str, given: Sequence[str]) -> Any:
+        return read_days(operator, given)
+
+
+@dataclass(frozen=True)
+class YesNo(Kind):
+    operators = ("is",)
+
+    def fault(self, operator: str, value: Any, known: Collection[str] | None) -> str:
+        return "" if isinstance(value, bool) else _("Choose one of the two.")
+
+    def condition(self, rule: Rule, bind: Bind, of: str) -> str:
+        return f"({self.asked(bind)})" if rule["value"] else f"NOT ({self.asked(bind)})"
+
+    def asked(self, bind: Bind) -> str:
+        return self.sql.replace("{today}", bind(bind.today)) if "{today}" in self.sql else self.sql
+
+    def read(self, operator: str, given: Sequence[str]) -> Any:
+        return {"yes": True, "no": False}.get(given[0] if given else "", "")
+
+
+@dataclass(frozen=True)
+class Happening(Kind):
+    """Something that happened any number of times. sql: the FROM and WHERE of it, with {of} and {when}; at: its time.
+
+    It is never unknown: what is not recorded did not happen.
+    """
+
+    at: str = ""
+    instants: bool = True
+    operators = ("ever", "never", "in_last", "not_in_last", "since", "not_since", "before", "between")
+
+    def fault(self, operator: str, value: Any, known: Collection[str] | None) -> str:
+        return "" if operator in ("ever", "never") else day_fault(operator, value)
+
+    def condition(self, rule: Rule, bind: Bind, of: str) -> str:
+        operator = rule["operator"]
+        positive = days.NEGATIVE.get(operator, operator)
+        return self.exists(self.happened(positive, rule.get("value"), bind, of), operator != positive, of)
+
+    def exists(self, happened: str, negative: bool, of: str) -> str:
+        return f"{'NOT ' if negative else ''}{happened}"
+
+    def happened(self, operator: str, value: Any, bind: Bind, of: str) -> str:
+        when = bind.within(self.at, days.span(operator, value, bind.today), instants=self.instants)
+        return f"EXISTS (SELECT {self.sql.replace('{of}', of).replace('{when}', when)})"
+
+    def read(self, operator: str, given: Sequence[str]) -> Any:
+        return read_days(operator, given)
+
+
+@dataclass(frozen=True)
+class Watched(Happening):
+    """A happening that is recorded of some customers alone; watched: FROM and WHERE of those. Unknown of all others."""
+
+    watched: str = ""
+
+    def exists(self, happened: str, negative: bool, of: str) -> str:
+        found = f"CASE WHEN {happened} THEN TRUE WHEN EXISTS (SELECT {self.watched.replace('{of}', of)}) THEN FALSE END"
+        return f"NOT ({found})" if negative else f"({found})"
+
+
+@dataclass(frozen=True)
+class Among(Kind):
+    """Any number of codes a customer. sql: the FROM and WHERE of them, with {values}."""
+
+    whole: bool = False
+    operators = ("one_of", "none_of")
+
+    def fault(self, operator: str, value: Any, known: Collection[str] | None) -> str:
+        return choices_fault(value, known)
+
+    def condition(self, rule: Rule, bind: Bind, of: str) -> str:
+        values = bind([int(one) if self.whole else str(one) for one in rule["value"]])
+        asked = self.sql.replace("{values}", values).replace("{of}", of)
+        return f"{'NOT ' if rule['operator'] == 'none_of' else ''}EXISTS (SELECT {asked})"
+
+    def read(self, operator: str, given: Sequence[str]) -> Any:
+        return list(given)
+
+
+@dataclass(frozen=True)
+class InList(Kind):
+    """Stands on a list. A rule segment has become its rule before it comes here."""
+
+    operators = ("is", "is_not")
+
+    def fault(self, operator: str, value: Any, known: Collection[str] | None) -> str:
+        return choice_fault(value, known)
+
+    def condition(self, rule: Rule, bind: Bind, of: str) -> str:
+        asked = self.sql.replace("{values}", bind(int(rule["value"])))
+        return f"{'NOT ' if rule['operator'] == 'is_not' else ''}EXISTS (SELECT {asked})"
+
+
+# What may be wrong with a value
+
+
+def text_fault(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        return _("Enter a text.")
+    if "\0" in value:
+        return _("This text has a character that no text can have.")
+    return (
+        ""
+        if len(value) <= LONGEST_TEXT
+        else _("This text is too long: at most %(n)s characters.") % {"n": LONGEST_TEXT}
+    )
+
+
+def _texts_fault(value: Any) -> str:
+    if not isinstance(value, list) or not value:
+        return _("Enter at least one text; part several by commas.")
+    if len(value) > MOST_VALUES:
+        return _("That are too many values: at most %(n)s. A list is better for so many.") % {"n": MOST_VALUES}
+    return next((wrong for one in value if (wrong := text_fault(one))), "")
+
+
+def choice_fault(value: Any, known: Collection[str] | None) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        return _("Choose one.")
+    return "" if known is None or str(value) in known else _("What was chosen does not exist any more. Choose again.")
+
+
+def choices_fault(value: Any, known: Collection[str] | None) -> str:
+    if not isinstance(value, list) or not value:
+        return _("Choose at least one.")
+    if len(value) > MOST_VALUES:
+        return _("That are too many values: at most %(n)s. A list is better for so many.") % {"n": MOST_VALUES}
+    return next((wrong for one in value if (wrong := choice_fault(one, known))), "")
+
+
+def number_fault(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return _("Enter a number.")
+    if isinstance(value, float) and not math.isfinite(value):
+        return _("Enter a number.")
+    return "" if abs(value) <= GREATEST else _("This number is too great.")
+
+
+def whole_fault(value: Any, most: int) -> str:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        return _("Enter a whole number of days from 1 to %(most)s.") % {"most": most}
+    return ""
+
+
+def day_fault(operator: str, value: Any) -> str:
+    if operator in days.RELATIVE:
+        return whole_fault(value, days.MOST_DAYS)
+    if operator != "between":
+        return "" if days.read(value) else _("Choose a day between 1900 and 2200.")
+    if not isinstance(value, list) or len(value) != 2 or not all(days.read(one) for one in value):
+        return _("Choose two days between 1900 and 2200.")
+    return "" if value[0] <= value[1] else _("The first day must not be later than the second.")
+
+
+# What a form sent
+
+
+def read_number(given: str) -> Any:
+    """12,5 and 12.5 are the same; whole ones are whole. What is no number stays a text."""
+    plain = given.strip().replace("−", "-").replace("\u00a0", "").replace(" ", "")
+    if "," in plain and "." not in plain:
+        plain = plain.replace(",", ".")
+    try:
+        number = float(plain)
+    except ValueError:
+        return given
+    return int(number) if number.is_integer() and math.isfinite(number) and abs(number) <= GREATEST else number
+
+
+def read_days(operator: str, given: Sequence[str]) -> Any:
+    if operator in days.RELATIVE:
+        return read_number(given[0]) if given else ""
+    if operator == "between":
+        return [one.strip() for one in given[:2]]
+    return given[0].strip() if given else ""
