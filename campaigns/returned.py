@@ -165,7 +165,12 @@ def _body(mail: Message) -> str:
     """What the server wrote, without the mail it returns."""
     for part in mail.walk():
         if part.get_content_maintype() == "text":
-            return re.split(r"(?m)^(?:-{3,}.*(?:copy|original|returned)|Received: |Return-path: )", _text(part), maxsplit=1, flags=re.I)[0]
+            return re.split(
+                r"(?m)^(?:-{3,}.*(?:copy|original|returned)|Received: |Return-path: )",
+                _text(part),
+                maxsplit=1,
+                flags=re.I,
+            )[0]
     return ""
 
 

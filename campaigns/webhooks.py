@@ -15,6 +15,7 @@ from anymail.exceptions import AnymailConfigurationError, AnymailError, AnymailW
 from anymail.signals import AnymailInboundEvent, AnymailTrackingEvent, EventType, RejectReason
 from anymail.webhooks.base import AnymailBaseWebhookView
 from django.conf import settings
+from django.core.checks import Error, register
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.utils.timezone import now
@@ -57,6 +58,19 @@ def configured() -> str:
     """The provider that mails go through, as django-anymail names it in addresses; '' for none."""
     parts = settings.EMAIL_BACKEND.split(".")
     return parts[2] if parts[:2] == ["anymail", "backends"] else ""
+
+
+@register
+def provider_can_report(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """Whether the configured provider's reports can be understood: keys and packages are there."""
+    view_class = VIEWS.get(f"{configured()}_tracking_webhook")
+    try:
+        if view_class is not None:
+            view_class()
+    except AnymailConfigurationError as error:
+        hint = "Set the key for its webhooks, and install the package it asks for (docs/operating.md)."
+        return [Error(f"Reports of {configured()} could not be read: {error}", hint=hint, id="campaigns.E001")]
+    return []
 
 
 @csrf_exempt

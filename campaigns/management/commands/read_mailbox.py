@@ -22,7 +22,6 @@ class Command(BaseCommand):
         if not settings.BOUNCE_MAILBOX:
             raise CommandError("BOUNCE_MAILBOX is not set. Write it like imaps://user:password@host/INBOX.")
         while True:
-            close_old_connections()
             try:
                 counts = mailbox.read(SLICE_S)
             except (OSError, imaplib.IMAP4.error) as error:
@@ -35,3 +34,4 @@ class Command(BaseCommand):
             if not every:
                 return
             time.sleep(every)
+            close_old_connections()
