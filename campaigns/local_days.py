@@ -6,6 +6,8 @@ They read `customer` (crm_customer) and the parameters of `parameters`.
 from datetime import date, timedelta
 from typing import Any
 
+from django.utils import formats, translation
+
 from campaigns.recipe import Moment
 
 MORNING = "09:00"
@@ -22,6 +24,13 @@ def parameters(moment: Moment) -> dict[str, Any]:
 def at(day: str, hour: str = MORNING) -> str:
     """The instant of an hour of a day (SQL) where the customer lives. Midnight to nine is no time for mail."""
     return f"((({day})::date + time '{hour}') AT TIME ZONE ({ZONE}))"
+
+
+def written(day: date, language: str, weekday: bool = False) -> str:
+    """A day as a letter writes it: "2. November 2026", "Monday, 2 November 2026"."""
+    pattern = ("l, " if weekday else "") + ("j. F Y" if language == "de" else "j F Y")
+    with translation.override(language):
+        return formats.date_format(day, pattern)
 
 
 def kept_on(day: date, leap_day: str = "28-02") -> list[tuple[int, int]]:

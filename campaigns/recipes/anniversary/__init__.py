@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from django.utils import formats, translation
 from django.utils.translation import gettext_lazy as _
 
 from campaigns import local_days
-from campaigns.local_days import LIVING, at, kept_on
+from campaigns.local_days import LIVING, at, kept_on, written
 from campaigns.recipe import Moment, Occasion, Query, Recipe, Setting
 from campaigns.recipes.anniversary.texts import BLOCKS, IN_WORDS, SUBJECT, YEARS
 from loyalty.status import status_sql
@@ -70,9 +69,7 @@ def more_values(detail: Mapping[str, Any], language: str) -> Mapping[str, str]:
     """The day of the first purchase, and how long ago that is, in words up to twelve."""
     _name, first, year = detail["cause"].split(":")
     began = date.fromisoformat(first)
-    with translation.override(language):
-        day = formats.date_format(began, "DATE_FORMAT")
-    return {"first_purchase_date": day, "time_together": in_words(int(year) - began.year, language)}
+    return {"first_purchase_date": written(began, language), "time_together": in_words(int(year) - began.year, language)}
 
 
 def in_words(years: int, language: str) -> str:

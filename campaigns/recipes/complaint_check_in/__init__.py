@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from django.utils import formats, translation
 from django.utils.translation import gettext_lazy as _
 
 from campaigns import local_days
-from campaigns.local_days import LIVING, ZONE, at
+from campaigns.local_days import LIVING, ZONE, at, written
 from campaigns.recipe import Moment, Occasion, Query, Recipe, Setting
 from campaigns.recipes.complaint_check_in.texts import BLOCKS, SUBJECT
 
@@ -44,9 +43,7 @@ def audience(moment: Moment) -> Query:
 def more_values(detail: Mapping[str, Any], language: str) -> Mapping[str, str]:
     """The number staff say on the phone, and the day on which the case was closed."""
     _name, number, day = detail["cause"].split(":")
-    with translation.override(language):
-        closed_on = formats.date_format(date.fromisoformat(day), "DATE_FORMAT")
-    return {"complaint_number": f"R-{number}", "closed_on": closed_on}
+    return {"complaint_number": f"R-{number}", "closed_on": written(date.fromisoformat(day), language)}
 
 
 RECIPE = Recipe(

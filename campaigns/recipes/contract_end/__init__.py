@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from django.utils import formats, translation
 from django.utils.translation import gettext_lazy as _
 
 from campaigns import local_days
-from campaigns.local_days import LIVING, at
+from campaigns.local_days import LIVING, at, written
 from campaigns.recipe import Moment, Occasion, Query, Recipe, Setting
 from campaigns.recipes.complaint_check_in import AT_PEACE
 from campaigns.recipes.contract_end.texts import BLOCKS, SUBJECT
@@ -82,9 +81,7 @@ def audience(moment: Moment) -> Query:
 def more_values(detail: Mapping[str, Any], language: str) -> Mapping[str, str]:
     """The last day of the term, and "yes" if the contract then renews by itself."""
     _name, day, then_what = detail["cause"].split(":")
-    with translation.override(language):
-        ends_on = formats.date_format(date.fromisoformat(day), "DATE_FORMAT")
-    return {"contract_end": ends_on, "contract_renews": "yes" if then_what == RENEWS else ""}
+    return {"contract_end": written(date.fromisoformat(day), language), "contract_renews": "yes" if then_what == RENEWS else ""}
 
 
 RECIPE = Recipe(

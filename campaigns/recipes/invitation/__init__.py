@@ -5,9 +5,9 @@ from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.utils import formats, translation
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.local_days import written
 from campaigns.models import Campaign
 from campaigns.recipe import Moment, Occasion, Query, Recipe, Setting
 from campaigns.recipes.invitation.texts import BLOCKS, SUBJECT
@@ -103,25 +103,15 @@ def more_values(detail: Mapping[str, Any], language: str) -> Mapping[str, str]:
     """What the draft says of the gathering, days and times as the language writes them."""
     given = Campaign(options=detail["options"])
     hour = time.fromisoformat(TIME.of(given))
-    with translation.override(language):
-        began = formats.date_format(hour, "H:i") + " Uhr" if language == "de" else formats.date_format(hour, "g:i a")
-        return {
-            "gathering_title": TITLE.of(given).strip(),
-            "gathering_day": _weekday(DAY.of(given), language),
-            "gathering_time": began,
-            "gathering_place": PLACE.of(given).strip(),
-            "answer_until": _written(UNTIL.of(given)),
-            "answer_link": LINK.of(given).strip(),
-        }
-
-
-def _weekday(day: str, language: str) -> str:
-    pattern = "l, j. F Y" if language == "de" else "l, j F Y"
-    return formats.date_format(date.fromisoformat(day), pattern) if day else ""
-
-
-def _written(day: str) -> str:
-    return formats.date_format(date.fromisoformat(day), "DATE_FORMAT") if day else ""
+    day, until = DAY.of(given), UNTIL.of(given)
+    return {
+        "gathering_title": TITLE.of(given).strip(),
+        "gathering_day": written(date.fromisoformat(day), language, weekday=True) if day else "",
+        "gathering_time": f"{hour:%H:%M} Uhr" if language == "de" else f"{hour:%H:%M}",
+        "gathering_place": PLACE.of(given).strip(),
+        "answer_until": written(date.fromisoformat(until), language) if until else "",
+        "answer_link": LINK.of(given).strip(),
+    }
 
 
 RECIPE = Recipe(
