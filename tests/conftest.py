@@ -47,12 +47,17 @@ def numbered(redis_url: str, further: int) -> str:
 FOLDER = choose_environment()
 
 import django  # noqa: E402
+import hypothesis  # noqa: E402
 import psycopg2  # noqa: E402
 import pytest  # noqa: E402
 
 from config import embedded  # noqa: E402
 from config.embedded.postgres import ROLES_SQL  # noqa: E402
 from tests.smtp_sink import SmtpSink  # noqa: E402
+
+# The same examples on every run: what fails here fails everywhere. HYPOTHESIS_PROFILE=default looks for new ones.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import get_resolver
 
@@ -64,7 +65,8 @@ def browsers(as_staff) -> dict[str, Client]:
 
 def signed_in_again(browser: Client) -> Client:
     """A GET may log out; nobody else shall feel it."""
-    if hasattr(browser, "user"):
+    held = browser.cookies.get(settings.SESSION_COOKIE_NAME)
+    if hasattr(browser, "user") and (held is None or not held.value or browser.session.is_empty()):
         browser.force_login(browser.user, backend="django.contrib.auth.backends.ModelBackend")
     return browser
 

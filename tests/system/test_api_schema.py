@@ -48,9 +48,23 @@ CHECKS = [
 schema = schemathesis.pytest.from_fixture("api_schema")
 
 
+EACH_CALL = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
+
+
 @schema.parametrize()
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, **EACH_CALL)
 def test_no_documented_call_breaks_the_server(case: schemathesis.Case, plain_key: str) -> None:
+    check(case, plain_key)
+
+
+@pytest.mark.slow
+@schema.parametrize()
+@settings(max_examples=50, **EACH_CALL)
+def test_no_call_among_many_breaks_the_server(case: schemathesis.Case, plain_key: str) -> None:
+    check(case, plain_key)
+
+
+def check(case: schemathesis.Case, plain_key: str) -> None:
     response = case.call(headers={"Authorization": f"Bearer {plain_key}"})
     assert response.status_code < 500, response.text
     case.validate_response(response, checks=CHECKS)
