@@ -9,9 +9,10 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from campaigns import couponing
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Segment
 from campaigns.recipe import Recipe, Setting
 from loyalty.models import CouponBatch
+from loyalty.stages import STAGES
 
 WEEKDAYS = ((1, _("Monday")), (2, _("Tuesday")), (3, _("Wednesday")), (4, _("Thursday")), (5, _("Friday")),
             (6, _("Saturday")), (7, _("Sunday")))  # fmt: skip
@@ -26,6 +27,26 @@ def _hour(label: Any) -> forms.TimeField:
         localize=False,
         input_formats=["%H:%M", "%H:%M:%S"],
         widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
+    )
+
+
+def _stages() -> forms.MultipleChoiceField:
+    return forms.MultipleChoiceField(
+        label=_("Only those in the stages"),
+        choices=[(stage.code, stage.label) for stage in STAGES],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("None ticked means every stage."),
+    )
+
+
+def _segment() -> forms.ModelChoiceField:
+    return forms.ModelChoiceField(
+        label=_("Only those in the segment"),
+        queryset=Segment.objects.filter(archived_at=None).order_by("name", "pk"),
+        required=False,
+        empty_label=_("no segment"),
+        error_messages={"invalid_choice": _("This segment was put away. Choose another one.")},
     )
 
 
@@ -71,6 +92,8 @@ class PaceForm(forms.Form):
             self.fields["coupon"].required = recipe.brings == "always"
         else:
             del self.fields["coupon"]
+        if recipe.aimed:
+            self.fields["stages"], self.fields["segment"] = _stages(), _segment()
         for setting in recipe.settings:
             self.fields[PREFIX + setting.code] = field_of(setting)
 
@@ -110,6 +133,8 @@ class PaceForm(forms.Form):
         campaign.hold_out = given.get("hold_out") or 0
         campaign.window_from, campaign.window_until = given.get("window_from"), given.get("window_until")
         campaign.weekdays = sorted(given.get("weekdays") or [])
+        if self.recipe.aimed:
+            campaign.stages, campaign.segment = given["stages"], given["segment"]
 
 
 def initial_of(campaign: Campaign, recipe: Recipe) -> dict[str, Any]:
@@ -119,6 +144,8 @@ def initial_of(campaign: Campaign, recipe: Recipe) -> dict[str, Any]:
         "window_from": campaign.window_from,
         "window_until": campaign.window_until,
         "weekdays": campaign.weekdays,
+        "stages": campaign.stages,
+        "segment": campaign.segment_id,
         "coupon": campaign.options.get(couponing.OPTION),
     } | {PREFIX + setting.code: setting.of(campaign) for setting in recipe.settings}
 

@@ -112,6 +112,8 @@ class Recipe:
     makes them work, and answers the same whenever it is asked again.
     `around(moment)` is entered in the transaction of a planning and left when its rows are made: it holds what two
     plannings must not both use.
+    `aimed`: the shop may narrow whom it reaches by stages and a segment; the audience heeds them.
+    `trouble(campaign)` is why none of its mails goes as it is set, `stands(campaign)` how it stands, both as sentences.
     `secret`: nobody is told beforehand, staff included: no page names a person before the mail has gone.
     `always_on`: what people asked for hangs on it, so nobody can switch it off.
     `brings`: whether its mails may bring a coupon: "" never, "may", or "always", for it says nothing without one.
@@ -143,6 +145,9 @@ class Recipe:
     own_values: Callable[[Sequence[UUID]], Mapping[UUID, Mapping[str, str]]] | None = None
     around: Callable[[Moment], AbstractContextManager[None]] | None = None
     secret: bool = False
+    aimed: bool = False
+    trouble: Callable[[Campaign], str] | None = None
+    stands: Callable[[Campaign], str] | None = None
     settings: Sequence[Setting] = ()
     at_most: str | Promise = ""
 

@@ -56,7 +56,7 @@ def keep_settings(recipe: Recipe, form: PaceForm, by: User) -> None:
         campaign = _locked(recipe)
     campaign.options = campaign.options | form.chosen_settings()
     form.set_pace(campaign)
-    campaign.save(update_fields=["options", "hold_out", "window_from", "window_until", "weekdays"])
+    campaign.save(update_fields=["options", "hold_out", "window_from", "window_until", "weekdays", "stages", "segment"])
     audit.record(by.pk, "changed", audited(recipe))
 
 

@@ -217,7 +217,9 @@ def _page(
         "values": values_shown(editor or Editor(language=shop.language, values=values)),
         "version": version,
         "own_text": version and (version.subject, version.blocks) == (dict(found.subject), [dict(b) for b in found.blocks]),
-        "trouble": couponing.refusal(couponing.of_campaign(campaign)) if chosen else "",
+        "trouble": (couponing.refusal(couponing.of_campaign(campaign)) if chosen else "")
+        or (found.trouble(campaign) if found.trouble else ""),
+        "stands": found.stands(campaign) if found.stands else "",
         "history": recipe_care.history(found, campaign),
         "window": WINDOW_DAYS,
         **_lately(campaign),

@@ -11,7 +11,15 @@ from django.test import Client
 from django.utils.timezone import now
 
 from campaigns import freezing, hold_out, panels, recipes, surprises
-from campaigns.models import Campaign, Delivery, SurpriseGift, SurprisePeriod, TemplateVersion
+from campaigns.models import (
+    Campaign,
+    Delivery,
+    Segment,
+    SegmentMember,
+    SurpriseGift,
+    SurprisePeriod,
+    TemplateVersion,
+)
 from campaigns.recipe import Moment, Occasion
 from campaigns.recipes.surprise import settings
 from crm.models import Customer, Hold, Shop
@@ -329,3 +337,33 @@ def test_without_the_guards_two_planners_overspend():
     begun(one)
     with unguarded():
         assert race(one) == 3
+
+
+def test_a_marketer_sets_window_budget_and_audience_and_sees_totals():
+
+    segment = Segment.objects.create(name="Few", kind="list")
+    staff = Client()
+    staff.force_login(UserFactory(role="marketer"))
+    given = {
+        "set_every_months": "6", "set_from_day": str(FIRST), "set_until_day": "", "set_gifts": "0", "set_money": "0",
+        "set_gift_cost": "0", "stages": ["loyal", "ambassador"], "segment": str(segment.pk), "hold_out": "10",
+    }  # fmt: skip
+    path = "/campaigns/recipes/surprise/settings"
+    page = staff.post(path, given, follow=True).content.decode()
+    kept = recipes.standing_campaign(RECIPE)
+    assert (kept.stages, kept.segment, kept.hold_out) == (["loyal", "ambassador"], segment, 10)
+    assert kept.options["gifts"] == 0 and "Without a budget nothing is given." in page
+    page = staff.post(path, given | {"set_gifts": "5", "set_money": "20", "set_gift_cost": "4"}, follow=True)
+    assert "0 of 5 gifts, €0.00 of €20.00" in page.content.decode()
+
+
+def test_only_those_in_the_segment():
+
+    segment = Segment.objects.create(name="Few", kind="list")
+    one = campaign(gifts=1000)
+    one.segment = segment
+    one.save()
+    anna, _ben = people(2)
+    SegmentMember.objects.create(segment=segment, customer=anna)
+    plan(one)
+    assert given() == {anna.pk}

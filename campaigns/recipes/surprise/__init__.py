@@ -4,8 +4,9 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns.recipe import Moment, Occasion, Query, Recipe
 from campaigns.recipes.surprise import audience as drawn
-from campaigns.recipes.surprise.settings import ALL
+from campaigns.recipes.surprise.settings import ALL, stands, trouble
 from campaigns.recipes.surprise.texts import BLOCKS, SUBJECT
+from crm.days import today
 
 
 def audience(moment: Moment) -> Query:
@@ -23,6 +24,9 @@ RECIPE = Recipe(
     audience=audience,
     around=drawn.budgeted,
     secret=True,
+    aimed=True,
+    trouble=lambda campaign: trouble(campaign, today()),
+    stands=lambda campaign: stands(campaign, today()),
     message_class="advertising",
     purpose="newsletter",
     subject=SUBJECT,

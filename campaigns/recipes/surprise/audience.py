@@ -7,9 +7,8 @@ window; who may not at all, or belongs to the control group, has a row that says
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from campaigns import hold_out, surprises
+from campaigns import hold_out, segments, surprises
 from campaigns.recipe import Moment, Query, Recipe
 from campaigns.recipes.surprise.settings import plan_of
 from crm import keyed, permission
@@ -65,9 +64,12 @@ def audience(moment: Moment, recipe: Recipe) -> Query:
     if not (left := surprises.left(plan, period, moment.day)):
         return NOBODY, {}
     window = f"{plan.campaign_id}:{plan.first_day}"
-    segment, parameters = _segment(moment)
+    meant, parameters = segments.audience(moment.campaign) or ("", {})
     due = DUE.format(
-        stages=IN_STAGES if moment.campaign.stages else "", segment=segment, first_hour=FIRST_HOUR, minutes=MINUTES
+        stages=IN_STAGES if moment.campaign.stages else "",
+        segment=f"customer.id IN ({meant})" if meant else "true",
+        first_hour=FIRST_HOUR,
+        minutes=MINUTES,
     )
     held = hold_out.condition(moment.campaign, recipe, "verdict.customer_id", "verdict.cause")
     return CHOSEN.format(verdicts=permission.verdicts(f"({due})"), held=held), parameters | {
@@ -84,20 +86,6 @@ def audience(moment: Moment, recipe: Recipe) -> Query:
         "audience_left": left,
         "audience_lasting": LASTING,
     }
-
-
-def _segment(moment: Moment) -> tuple[str, dict[str, Any]]:
-    """A condition over `customer`: the campaign's segment as it stands now."""
-    segment = moment.campaign.segment
-    if segment is None:
-        return "true", {}
-    if segment.kind == segment.Kind.LIST:
-        members = "SELECT customer_id FROM campaigns_segmentmember WHERE segment_id = %(audience_segment)s"
-        return f"customer.id IN ({members})", {"audience_segment": segment.pk}
-    from campaigns.segments.compiling import matching  # it knows the recipes, of which this is one
-
-    statement, parameters = matching(segment.rule)
-    return f"customer.id IN ({statement})", parameters
 
 
 def key(window: str) -> bytes:

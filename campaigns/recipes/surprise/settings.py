@@ -6,12 +6,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
-from campaigns import couponing
+from campaigns import couponing, surprises
 from campaigns.models import Campaign, TemplateVersion
 from campaigns.recipe import Setting
 from campaigns.surprises import Plan
+from crm import display
+from crm.models import Shop
 from loyalty.models import CouponBatch
 
 MONTHS = Setting(
@@ -112,6 +114,29 @@ def window(campaign: Campaign, day: date) -> tuple[date, date]:
     months = MONTHS.of(campaign)
     number = (day.year * 12 + day.month - 1) // months * months
     return _month(number), _month(number + months) - timedelta(days=1)
+
+
+def stands(campaign: Campaign, day: date) -> str:
+    """What of the budget is given or on its way in the window of a day: totals, and never a name."""
+    plan = plan_of(campaign, day)
+    if plan is None:
+        return ""
+    period = surprises.period_of(plan, day)
+    said = []
+    if plan.gifts_most is not None:
+        count = {"n": display.number(period.gifts), "most": display.number(plan.gifts_most)}
+        said.append(_("%(n)s of %(most)s gifts") % count)
+    else:
+        said.append(ngettext("%(n)s gift", "%(n)s gifts", period.gifts) % {"n": display.number(period.gifts)})
+    if plan.money_most is not None:
+        currency = Shop.current().currency
+        sums = {"sum": display.money(period.money, currency), "most": display.money(plan.money_most, currency)}
+        said.append(_("%(sum)s of %(most)s") % sums)
+    return _("Window from %(first)s to %(last)s. Given or on their way: %(what)s.") % {
+        "first": display.day(plan.first_day),
+        "last": display.day(plan.last_day),
+        "what": ", ".join(said),
+    }
 
 
 def _month(number: int) -> date:
