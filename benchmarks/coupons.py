@@ -13,6 +13,7 @@ import os
 import statistics
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from multiprocessing import get_context
@@ -143,10 +144,10 @@ def main() -> None:
     try:
         call_command("migrate", verbosity=0)
         bench = Bench(options)
-        # The limits of one source would be what is measured.
+        # The limits of one source would be what is measured; counting against them is part of the price.
         from loyalty.coupons import guarding
 
-        guarding.BY_SOURCE = ()
+        guarding.BY_SOURCE = tuple(replace(limit, most=10**9) for limit in guarding.BY_SOURCE)
         measure(bench)
         make(bench)
     finally:

@@ -21,10 +21,10 @@ from crm.models import Call
 
 KEPT = timedelta(days=30)
 LONGEST_KEY = 200
-PATIENCE = "SET LOCAL lock_timeout = '10s'"
 LOCK_NOT_AVAILABLE = "55P03"
 
 CLAIM = """
+SET LOCAL lock_timeout = '10s';
 INSERT INTO crm_call (client, key, fingerprint) VALUES (%s, %s, %s) ON CONFLICT (client, key) DO NOTHING RETURNING id"""
 
 Answer = tuple[int, dict[str, Any]]
@@ -54,7 +54,6 @@ def once(client: str, key: str, call: bytes, work: Callable[[], Answer]) -> Answ
         )
     fingerprint = hashlib.sha256(call).hexdigest()
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(PATIENCE)
         claimed = _claim(cursor, client, key, fingerprint)
         if claimed is None:
             return _replay(client, key, fingerprint)

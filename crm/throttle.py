@@ -7,9 +7,9 @@ What is counted is known here by a keyed hash alone, for a day at most.
 
 import hmac
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -20,12 +20,23 @@ from crm import keyed
 KEPT = timedelta(days=1)
 
 COUNT = """
-INSERT INTO crm_throttle AS counter (key, count, started_at) VALUES (%(key)s, 1, now())
-ON CONFLICT (key) DO UPDATE SET
-  count = CASE WHEN counter.started_at <= now() - %(window)s THEN 1
-          ELSE least(counter.count, %(most)s) + 1 END,
-  started_at = CASE WHEN counter.started_at <= now() - %(window)s THEN now() ELSE counter.started_at END
-RETURNING count <= %(most)s
+WITH limits AS (
+  SELECT * FROM unnest(%(keys)s::text[], %(windows)s::interval[], %(mosts)s::int[]) AS given (key, win, most)
+), counted AS (
+  INSERT INTO crm_throttle AS counter (key, count, started_at) SELECT key, 1, now() FROM limits ORDER BY key
+  ON CONFLICT (key) DO UPDATE SET
+    count = CASE WHEN counter.started_at <= now() - (SELECT win FROM limits WHERE key = counter.key) THEN 1
+            ELSE least(counter.count, (SELECT most FROM limits WHERE key = counter.key)) + 1 END,
+    started_at = CASE WHEN counter.started_at <= now() - (SELECT win FROM limits WHERE key = counter.key) THEN now()
+                 ELSE counter.started_at END
+  RETURNING key, count
+)
+SELECT bool_and(counted.count <= limits.most) FROM counted JOIN limits USING (key)
+"""
+# Rows are locked in one order, as COUNT does, so that two tries never wait for each other.
+FORGIVE = """
+WITH mine AS (SELECT key FROM crm_throttle WHERE key = ANY(%s) ORDER BY key FOR UPDATE)
+UPDATE crm_throttle SET count = count - 1 FROM mine WHERE crm_throttle.key = mine.key AND count > 0
 """
 
 
@@ -50,25 +61,36 @@ def allowed(limits: tuple[Limit, ...], about: str) -> bool:
 
     Call it outside a transaction that may be rolled back, or the try is forgotten with it.
     """
-    return all([_count(limit, about) for limit in limits])
+    return all_allowed([(limits, about)])
 
 
-def forgive(limits: tuple[Limit, ...], about: str) -> None:
-    """Take one try of `about` back: it was none of those that the limits are against."""
-    names = [key_of(limit, about) for limit in limits]
+def all_allowed(tries: Sequence[tuple[tuple[Limit, ...], str]]) -> bool:
+    """As `allowed`, for several things at once, each with its own limits; one statement, and True for none."""
+    counted = [(key_of(limit, about), limit) for limits, about in tries for limit in limits]
+    if not counted:
+        return True
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE crm_throttle SET count = count - 1 WHERE key = ANY(%s) AND count > 0", [names])
+        cursor.execute(
+            COUNT,
+            {
+                "keys": [key for key, _limit in counted],
+                "windows": [limit.window for _key, limit in counted],
+                "mosts": [limit.most for _key, limit in counted],
+            },
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def forgive(tries: Sequence[tuple[tuple[Limit, ...], str]]) -> None:
+    """Take one try of each back: it was none of those that the limits are against."""
+    keys = sorted(key_of(limit, about) for limits, about in tries for limit in limits)
+    if keys:
+        with connection.cursor() as cursor:
+            cursor.execute(FORGIVE, [keys])
 
 
 def key_of(limit: Limit, about: str) -> str:
     return hmac.new(keyed.subkey(keyed.keys()[0], "throttle"), f"{limit.name}:{about}".encode(), "sha256").hexdigest()
-
-
-def _count(limit: Limit, about: str) -> bool:
-    parameters: dict[str, Any] = {"key": key_of(limit, about), "window": limit.window, "most": limit.most}
-    with connection.cursor() as cursor:
-        cursor.execute(COUNT, parameters)
-        return bool(cursor.fetchone()[0])
 
 
 def computer(request: HttpRequest) -> str:

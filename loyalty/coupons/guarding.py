@@ -42,7 +42,7 @@ def guarded(source_id: int, visitor: str, action: Callable[[], Answer]) -> Answe
     counted = [(BY_SOURCE, str(source_id))]
     if visitor:
         counted.append((BY_VISITOR, f"{source_id}/{visitor}"))
-    if not all([throttle.allowed(limits, about) for limits, about in counted]):
+    if not throttle.all_allowed(counted):
         log.warning("coupon_tries_refused", source=source_id)
         raise TooMany
     missed = False
@@ -54,8 +54,7 @@ def guarded(source_id: int, visitor: str, action: Callable[[], Answer]) -> Answe
         raise
     finally:
         if not missed:
-            for limits, about in counted:
-                throttle.forgive(limits, about)
+            throttle.forgive(counted)
 
 
 def _missed(source_id: int, reason: str) -> None:

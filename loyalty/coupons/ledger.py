@@ -61,7 +61,7 @@ WITH coupon AS (
     AND (c.valid_from IS NULL OR c.valid_from <= %(day)s) AND (c.valid_until IS NULL OR c.valid_until >= %(day)s)
     AND (c."left" IS NULL OR c."left" >= %(discount)s AND c."left" > 0)
     AND (b.per_customer IS NULL OR %(customer)s::bigint IS NOT NULL)
-  RETURNING c.id, c.batch_id, b.per_customer, b.budget, b.combinable),
+  RETURNING c.id, c.batch_id, c.used, c."left", b.per_customer, b.budget, b.combinable),
 counted AS (
   INSERT INTO loyalty_couponcustomer AS counter (batch_id, customer_id, used, most)
   SELECT batch_id, %(customer)s, 1, per_customer FROM coupon WHERE per_customer IS NOT NULL
@@ -75,11 +75,11 @@ made AS (
   SELECT id, %(customer)s, %(state)s, %(source)s, %(reference)s, %(place)s, %(basket)s, %(discount)s, 0,
     NOT combinable, CASE WHEN %(state)s = 'reserved' THEN %(moment)s END, %(until)s,
     CASE WHEN %(state)s = 'redeemed' THEN %(moment)s END FROM coupon
-  RETURNING id, coupon_id),
+  RETURNING id, coupon_id, discount, basket),
 entered AS (
   INSERT INTO loyalty_couponentry (coupon_id, redemption_id, step, amount, staff_id, source_id, place, reason, at)
   SELECT coupon_id, id, %(state)s, %(discount)s, %(staff)s, %(source)s, %(place)s, '', %(moment)s FROM made)
-SELECT id FROM made"""
+SELECT made.id, made.discount, made.basket, coupon.used, coupon."left" FROM made JOIN coupon ON coupon.id = made.coupon_id"""
 
 REDEEM_RESERVED = """
 WITH made AS (
@@ -141,7 +141,7 @@ def find(typed: str) -> Coupon | None:
 
 def check(typed: str, basket: Basket | None = None, customer: Customer | None = None) -> Checked:
     """Whether a code can be used now and what it would take off the basket. Raises Refused."""
-    coupon = _usable(typed, customer)
+    coupon = _usable(find(typed), customer)
     if basket is None:
         return Checked(coupon, None)
     return Checked(coupon, _worth(coupon, basket))
@@ -214,29 +214,30 @@ def expire(most: int = 10_000) -> int:
 def _use(
     typed: str, basket: Basket, actor: Actor, reference: str, customer: Customer | None, until: datetime | None
 ) -> Redemption:
-    release_first = find(typed)
-    if release_first is not None and release_first.used >= release_first.uses:
-        release_run_out(release_first.pk)
+    coupon = find(typed)
+    if coupon is not None and coupon.used >= coupon.uses and release_run_out(coupon.pk):
+        coupon = find(typed)
     for _try in range(TRIES):
-        coupon = _usable(typed, customer)
-        amount = _worth(coupon, basket)
-        made = _write(coupon, basket, actor, reference, customer, until, amount)
+        coupon = _usable(coupon, customer)
+        made = _write(coupon, basket, actor, reference, customer, until, _worth(coupon, basket))
         if made is not None:
-            return _fresh(made)
+            return made
         if coupon.left is None:
             raise Refused("used_up")
+        coupon = find(typed)
     raise Refused("used_up")
 
 
 def _write(
     coupon: Coupon, basket: Basket, actor: Actor, reference: str, customer: Customer | None, until: datetime | None,
     amount: Decimal,
-) -> int | None:  # fmt: skip
+) -> Redemption | None:  # fmt: skip
     """The statement, alone among the coupons of its purchase. None if the code moved on in between."""
     user_id = customer.pk if customer else coupon.customer_id
+    state = Redemption.State.RESERVED if until else Redemption.State.REDEEMED
     parameters = _by(actor) | {
         "coupon": coupon.pk, "customer": user_id, "day": today(), "discount": amount, "basket": max(Decimal(0), basket.total),
-        "reference": reference, "until": until, "state": "reserved" if until else "redeemed",
+        "reference": reference, "until": until, "state": state.value,
     }  # fmt: skip
     try:
         with transaction.atomic(), connection.cursor() as cursor:
@@ -245,7 +246,15 @@ def _write(
             found = sql.rows(cursor, USE, parameters)
     except IntegrityError as error:
         raise Refused(_broken(error)) from error
-    return found[0][0] if found else None
+    if not found:
+        return None
+    pk, discount, total, coupon.used, coupon.left = found[0]
+    return Redemption(
+        pk=pk, coupon=coupon, customer_id=user_id, state=state, source=actor.source, reference=reference,
+        place=parameters["place"], basket=total, discount=discount, given_back=Decimal("0.00"),
+        exclusive=not coupon.batch.combinable, reserved_at=parameters["moment"] if until else None, reserved_until=until,
+        redeemed_at=None if until else parameters["moment"],
+    )  # fmt: skip
 
 
 def _alone(cursor: Any, coupon: Coupon, actor: Actor, reference: str) -> None:
@@ -273,9 +282,8 @@ def _broken(error: IntegrityError) -> str:
     return limits[name]
 
 
-def _usable(typed: str, customer: Customer | None) -> Coupon:
+def _usable(coupon: Coupon | None, customer: Customer | None) -> Coupon:
     """The code, if nothing but its basket can refuse it. Raises Refused with the first thing that does."""
-    coupon = find(typed)
     if coupon is None:
         raise Refused("unknown")
     reason = standing(coupon, today())
