@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.core.cache import cache
 from django.db import OperationalError, connection, transaction
@@ -22,11 +21,10 @@ from crm.models import Shop
 KEPT = timedelta(hours=1)
 PATIENCE_MS = 4_000
 PARAMETER = re.compile(r"%\((\w+)\)s")
+FIRST_OF_EACH = "SELECT DISTINCT ON (dedupe_key) asked.* FROM ({asked}) asked ORDER BY dedupe_key, on_day"
 COUNT = """
 SELECT day, count(*) FROM (
-  SELECT DISTINCT ON (dedupe_key) dedupe_key,
-    greatest(on_day, (not_before AT TIME ZONE %(forecast_zone)s)::date) AS day
-  FROM decided JOIN asked USING (dedupe_key) WHERE refusal = '' ORDER BY dedupe_key, 2
+  SELECT greatest(on_day, (not_before AT TIME ZONE %(forecast_zone)s)::date) AS day FROM decided WHERE refusal = ''
 ) mails WHERE day BETWEEN %(forecast_first)s AND %(forecast_last)s GROUP BY 1
 """
 
@@ -77,21 +75,17 @@ def expected(shop: Shop, first: date, last: date) -> dict[str, dict[date, int] |
 
 def _count(recipe: Recipe, campaign: Campaign, shop: Shop, first: date, last: date) -> dict[date, int] | None:
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    audience, parameters = by_day(recipe, campaign, shop, days)
+    asked, parameters = by_day(recipe, campaign, shop, days)
 
     def whole(_moment: Moment) -> Query:
-        return (
-            "SELECT DISTINCT ON (dedupe_key) customer_id, dedupe_key, cause, event_id, not_before, not_after FROM asked",
-            {},
-        )
+        return FIRST_OF_EACH.format(asked=asked), parameters
 
     judged, more = freezing.question(replace(recipe, audience=whole), Moment(campaign, shop), 0)
-    statement = f"WITH asked AS ({audience}), {judged.strip().removeprefix('WITH ')} {COUNT}"
-    limits = {"forecast_first": first, "forecast_last": last, "forecast_zone": str(ZoneInfo(shop.time_zone))}
+    limits = {"forecast_first": first, "forecast_last": last, "forecast_zone": shop.time_zone}
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout = {PATIENCE_MS}")
-            cursor.execute(statement, parameters | more | limits)
+            cursor.execute(judged + COUNT, more | limits)
             return dict(cursor.fetchall())
     except OperationalError as error:
         if getattr(error.__cause__, "pgcode", "") != "57014":

@@ -1,5 +1,6 @@
 """Public holidays of the shop's country and Land: on these days people rest, and some offices and servers do."""
 
+import re
 from datetime import date
 from functools import lru_cache
 
@@ -7,16 +8,20 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+REGION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
+
 
 def validate_region(region: str) -> None:
     """Raise ValidationError unless `region` is a country (DE) or one of its parts (DE-NI) whose holidays are known."""
     try:
-        _calendar(region, 2026, "de")
-    except NotImplementedError as error:
+        known = REGION.fullmatch(region) and _calendar(region, 2026, "de")
+    except NotImplementedError:
+        known = None
+    if known is None:
         raise ValidationError(
             _("“%(region)s” is no region whose holidays are known. Write DE, or with the Land DE-NI; AT; CH-ZH."),
             params={"region": region},
-        ) from error
+        )
 
 
 def between(region: str, first: date, last: date) -> dict[date, str]:
