@@ -127,18 +127,15 @@ def cleaned(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is no value for a text")
 
 
-def used(text: str) -> set[str]:
-    """The values that a text asks for, whichever way its conditions go. Raises RenderError."""
-    return set(parsed(text).analyze(include_partials=False).globals)
-
-
 def fault(text: str, known: Collection[str]) -> str:
-    """What is wrong with the placeholders of a text, as a sentence; '' if nothing is."""
+    """What is wrong with the placeholders of a text, whichever way its conditions go; '' if nothing is."""
     try:
-        unknown = sorted(used(text) - set(known))
+        parts = parsed(text).analyze(include_partials=False)
     except RenderError as error:
         return str(error)
-    if unknown:
+    if parts.filters.keys() - FILTERS:
+        return _only_filters()
+    if unknown := sorted(parts.globals.keys() - set(known)):
         return _("There is no value “%(name)s” here. The list beside the text names those that there are.") % {
             "name": unknown[0]
         }
@@ -150,7 +147,7 @@ def said(error: LiquidError) -> str:
     if isinstance(error, UndefinedError):
         return _("There is no value for it: %(error)s") % {"error": _first_line(error)}
     if isinstance(error, UnknownFilterError):
-        return _("A value may only be followed by one of: %(filters)s.") % {"filters": ", ".join(sorted(FILTERS))}
+        return _only_filters()
     if isinstance(error, OutputStreamLimitError):
         return _("The mail would be larger than %(n)s KB.") % {"n": MAX_MAIL_BYTES // 1024}
     if isinstance(error, LoopIterationLimitError):
@@ -161,6 +158,10 @@ def said(error: LiquidError) -> str:
             "{%% if name != '' %%} … {%% endif %%}."
         ) % {"error": _first_line(error)}
     return _first_line(error)
+
+
+def _only_filters() -> str:
+    return _("A value may only be followed by one of: %(filters)s.") % {"filters": ", ".join(sorted(FILTERS))}
 
 
 def _first_line(error: LiquidError) -> str:

@@ -27,6 +27,7 @@ from campaigns.filling import (
     MAX_SECONDS,
     RenderError,
     cleaned,
+    fault,
     filled,
     parsed,
 )
@@ -165,6 +166,9 @@ def _tried(version: TemplateVersion, language: str, values: Mapping[str, str] | 
     brings = has_coupon(version)
     given = COMMON_VALUES | _LEGAL_VALUES | (COUPON_VALUES if brings else {}) | dict(values or {})
     where = {"language": language}
+    said = [version.subject[language], *(one[language] for block in version.blocks for one in kinds.texts_of(block))]
+    if why := next(filter(None, (fault(text, given) for text in said)), ""):
+        return [_("The text in “%(language)s” does not work: %(error)s") % (where | {"error": why})]
     try:
         text = compiled(version, language, "advertising", coupon=brings)
         subject = text.fill(given).subject
