@@ -17,7 +17,7 @@ import structlog
 from django.db import connection, transaction
 from django.utils.timezone import now
 
-from campaigns import composing
+from campaigns import breaker, composing
 from campaigns.models import Delivery, Receipt
 from crm import consent, keyed, tokens
 from crm.models import ConsentState, ContactPoint, Customer, Purpose, Suppression
@@ -80,6 +80,7 @@ def take(reports: Iterable[Report]) -> int:
         return 0
     _settle([row["id"] for row in kept])
     _close([row for row in kept if row["status"] == Status.BOUNCED])
+    breaker.came_back([row["id"] for row in kept if row["status"] == Status.BOUNCED and row["new"]])
     weigh([row["id"] for row in kept if row["status"] in (Status.SOFT_BOUNCED, Status.DELIVERED)])
     _end([row for row in kept if row["status"] in ENDS])
     return sum(row["new"] for row in kept)

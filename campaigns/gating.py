@@ -8,52 +8,54 @@ from uuid import UUID
 
 from django.conf import settings
 
-from campaigns import composing, couponing, prepared, tracking
+from campaigns import composing, couponing, pacing, prepared, recipes, tracking
 from crm import days, permission
 from crm.models import Shop
 
 GATE_LOCK = "SELECT FROM crm_customer WHERE id = %(customer)s FOR NO KEY UPDATE"
 GATE = """
 WITH mine AS (
-  SELECT delivery.id, delivery.customer_id, delivery.email_hash, delivery.not_after, delivery.event_id,
-         campaign.status = 'running' AND (campaign.switched_on OR NOT campaign.standing) AS running
+  SELECT delivery.id, delivery.customer_id, delivery.email_hash, delivery.not_after, delivery.event_id, delivery.cause,
+         delivery.run_id, delivery.domain, delivery.slot_at, delivery.message_class, {goes} AS running
   FROM campaigns_delivery delivery JOIN campaigns_campaign campaign ON campaign.id = delivery.campaign_id
   WHERE delivery.id = %(id)s AND delivery.token = %(token)s AND delivery.state = 'claimed'
     AND delivery.lease_until > clock_timestamp()
-), verdict AS ({verdicts}), ruled AS (
+), verdict AS ({verdicts}), judged AS (
   SELECT mine.*, verdict.code, verdict.evidence_id, verdict.later, counted.tracking, CASE
       WHEN NOT mine.running OR NOT EXISTS (
         SELECT FROM crm_shop WHERE armed_for = %(deployment)s AND armed_for <> '') THEN 'closed'
       WHEN mine.not_after <= now() THEN 'expired'
       WHEN EXISTS (SELECT FROM crm_event event JOIN crm_purchase purchase ON purchase.id = event.purchase_id
                    WHERE event.id = mine.event_id AND purchase.status = 'cancelled') THEN 'cause_gone'
+      WHEN NOT coalesce(({cause_holds}), false) THEN 'cause_gone'
       WHEN verdict.code = 'quiet_hours' AND verdict.later < mine.not_after THEN 'wait'
       WHEN NOT verdict.allowed THEN verdict.code
       WHEN verdict.address_hash IS DISTINCT FROM mine.email_hash THEN 'address_changed'
       WHEN held.trouble <> '' THEN held.trouble
       WHEN verdict.code <> %(ground)s OR counted.tracking <> %(tracking)s THEN 'again'
-      ELSE 'go' END AS ruling
+      ELSE 'go' END AS first_ruling
   FROM mine JOIN verdict USING (customer_id)
   CROSS JOIN LATERAL (SELECT {tracking} AS tracking) counted
   CROSS JOIN LATERAL ({coupon}) held
-), moved AS (
+), {pace}, moved AS (
   UPDATE campaigns_delivery delivery SET
-    state = CASE WHEN ruling = 'go' THEN 'sending' WHEN ruling IN ('closed', 'wait', 'again') THEN 'planned'
+    state = CASE WHEN ruling = 'go' THEN 'sending' WHEN ruling IN ('closed', 'wait', 'again', 'full') THEN 'planned'
                  ELSE 'suppressed' END,
-    reason = CASE WHEN ruling = 'go' THEN ruled.code WHEN ruling IN ('closed', 'wait', 'again') THEN ''
+    reason = CASE WHEN ruling = 'go' THEN ruled.code WHEN ruling IN ('closed', 'wait', 'again', 'full') THEN ''
                   ELSE ruling END,
     evidence = ruled.evidence_id,
-    not_before = CASE WHEN ruling = 'wait' THEN ruled.later ELSE delivery.not_before END,
+    not_before = CASE WHEN ruling = 'wait' THEN ruled.until ELSE delivery.not_before END,
+    slot_at = CASE WHEN ruling = 'wait' THEN ruled.slot ELSE delivery.slot_at END,
     attempts = CASE WHEN ruling = 'go' THEN delivery.attempts ELSE greatest(delivery.attempts - 1, 0) END,
     token = CASE WHEN ruling = 'go' THEN delivery.token END,
     lease_until = CASE WHEN ruling = 'go' THEN clock_timestamp() + %(lease)s END,
     sending_at = CASE WHEN ruling = 'go' THEN clock_timestamp() ELSE delivery.sending_at END,
-    settled_at = CASE WHEN ruling NOT IN ('go', 'closed', 'wait', 'again') THEN now() END,
+    settled_at = CASE WHEN ruling NOT IN ('go', 'closed', 'wait', 'again', 'full') THEN now() END,
     tracking = CASE WHEN ruling = 'go' THEN ruled.tracking ELSE delivery.tracking END,
     transport = CASE WHEN ruling = 'go' THEN %(transport)s ELSE delivery.transport END,
     message_id = CASE WHEN ruling = 'go' THEN %(message_id)s ELSE delivery.message_id END
   FROM ruled WHERE delivery.id = ruled.id AND delivery.token = %(token)s AND delivery.state = 'claimed'
-  RETURNING delivery.customer_id, delivery.message_class, ruled.ruling
+  RETURNING delivery.customer_id, delivery.message_class, ruled.ruling, ruled.parks, ruled.slot, ruled.probes
 ), used AS (
   UPDATE crm_consentstate SET last_used_at = now() FROM ruled JOIN moved USING (customer_id)
   WHERE moved.ruling = 'go' AND ruled.code = 'consent' AND crm_consentstate.customer_id = ruled.customer_id
@@ -61,15 +63,17 @@ WITH mine AS (
 ), logged AS (
   INSERT INTO crm_maillog (customer_id, message_class, at)
   SELECT customer_id, message_class, now() FROM moved WHERE ruling = 'go'
-)
-SELECT ruling FROM moved
+){take}
+SELECT CASE WHEN ruling = 'go' AND probes THEN 'probe' ELSE ruling END FROM moved
 """
 
 _PARTS = {
     "verdicts": permission.verdicts("mine"),
     "tracking": tracking.decision("mine.customer_id", "verdict.contact_point_id"),
     "coupon": couponing.TROUBLE.format(delivery="mine.id"),
+    "goes": f"{pacing.RUNS} AND {pacing.WINDOW.format(at='statement_timestamp()')}",
 }
+_PACES = {True: {"pace": pacing.PACED, "take": pacing.TAKE}, False: {"pace": pacing.UNPACED, "take": ""}}
 
 
 def lease() -> timedelta:
@@ -87,9 +91,11 @@ def closed() -> str:
     return "" if shop.imprint.strip() else "no imprint"
 
 
-def gate(order: composing.Order, token: UUID, shop: Shop, transport_name: str = "") -> str:
+def gate(order: composing.Order, token: UUID, shop: Shop, transport_name: str = "", *, paced: bool = True) -> str:
     """Ask for one claimed mail whether it may go now. "go": it is `sending` and logged; else it was put elsewhere.
 
+    "probe" is a "go" that tries whether trouble with its domain is over; "full": nothing of its kind may go for now.
+    paced: whether there are limits, a warm-up or rests to look at (`pacing.IN_FORCE`, as the claim found it).
     Returns "" if the row is not ours any more. A mail that names another ground, or counts its links otherwise, than
     holds now is made anew ("again"). The customer's row is locked first and everything read after it, so
     a withdrawal is either seen here, or comes after the mail and waits for it. Two mails to one person pass one by
@@ -104,9 +110,12 @@ def gate(order: composing.Order, token: UUID, shop: Shop, transport_name: str = 
         "tracking": order.tracking,
         "coupon_batch": order.coupon_batch,
         "day": days.today(),
+        "zone": shop.time_zone,
         "lease": 2 * lease(),
         "transport": transport_name,
         "message_id": composing.message_id(order.id),
     }
-    rows = prepared.fetch(GATE_LOCK, GATE.format(**_PARTS), parameters)
+    known = recipes.everything().get(order.recipe)
+    statement = GATE.format(**_PARTS, **_PACES[paced], cause_holds=known.cause_holds if known else "true")
+    rows = prepared.fetch(GATE_LOCK, statement, parameters)
     return rows[0][0] if rows else ""

@@ -16,10 +16,12 @@ FOLD = "\r\n =?"  # where the header of an encoded text may go on in the next li
 class StableMessage(EmailMultiAlternatives):
     """A mail with a text and an HTML part that is the same bytes on every attempt.
 
-    `boundary` divides the parts; `metadata` is what an ESP hands back with its reports (anymail).
+    `boundary` divides the parts; `metadata` is what an ESP hands back with its reports (anymail); `envelope_from` is
+    where a mail server returns it to over SMTP, the sender's address if empty.
     """
 
     boundary = ""
+    envelope_from = ""
     metadata: Mapping[str, str]
 
     @cached_property

@@ -26,6 +26,7 @@ OWN: dict[str, str | Promise] = {
     "coupon_expired": _("The coupon it brings has ended."),
     "coupon_missing": _("The coupon it brings could not be made."),
     "paused": _("The campaign rests."),
+    "too_slow": _("Its mail server takes only so many mails an hour, and its time was over before its turn came."),
 }
 ICONS = {
     Delivery.State.PLANNED: ("clock", "soft"),

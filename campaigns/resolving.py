@@ -11,9 +11,10 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from campaigns import bounces, couponing
+from campaigns import bounces, breaker, couponing, pacing
+from campaigns.ledger import change, fetch
 from campaigns.models import Receipt
-from campaigns.sending import CRASHES_ALLOWED, change, fetch
+from campaigns.sending import CRASHES_ALLOWED, forget_old_senders
 
 WATERMARK = 20
 ARRIVED = {"delivered", "sent", "accepted", "deferred"}
@@ -72,6 +73,9 @@ def resolve() -> dict[str, int]:
     )
     moved["coupons"] = couponing.take_back()
     moved["awake"] = bounces.wake()
+    pacing.pull_forward()
+    breaker.forget_old()
+    forget_old_senders()
     return moved
 
 

@@ -6,6 +6,7 @@ sent, safe to give back) and `sending` (nobody can know, at most one a sender). 
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,81 +20,37 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils.timezone import now
 
-from campaigns import composing, couponing, gating, rendering, tracking, transport
+from campaigns import bounces, breaker, composing, couponing, gating, pacing, rendering, tracking, transport
+from campaigns.breaker import Passage
+from campaigns.ledger import CLAIM, DOUBT, FAIL, GIVE_BACK, RELEASE, SETTLE, change, fetch, passes_by_itself
 from campaigns.message import StableMessage
 from campaigns.models import TemplateVersion
 from campaigns.transport import Outcome, Transport, Verdict
-from crm.models import ContactPoint, Shop
+from crm.models import Shop
 
 log = structlog.get_logger(__name__)
 
 BATCH, ALONE = 50, 10
 CRASHES_ALLOWED = 3
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 30, 6 * 3600
+LONGEST_WAIT_S = 2.0
+FLUSH_ERRORS = 20
+SMTP = "smtp"
 
 Result = TypeVar("Result")
-
-# A row whose sender died is claimed alone from then on, so that its next crashes are its own and not a neighbour's.
-CLAIM = """
-WITH due AS MATERIALIZED (
-  SELECT picked.id FROM campaigns_campaign campaign
-  CROSS JOIN LATERAL (
-    SELECT id, priority, not_before FROM campaigns_delivery
-    WHERE campaign_id = campaign.id AND state = 'planned' AND not_before <= now() AND not_after > now()
-      AND attempts >= %(least)s AND attempts <= %(most)s
-    ORDER BY priority, not_before, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-  ) picked
-  WHERE campaign.status = 'running' AND (campaign.switched_on OR NOT campaign.standing)
-  ORDER BY picked.priority, picked.not_before, picked.id LIMIT %(limit)s
-)
-UPDATE campaigns_delivery SET state = 'claimed', token = %(token)s, attempts = attempts + 1,
-  lease_until = clock_timestamp() + %(lease)s
-WHERE id IN (SELECT id FROM due) AND state = 'planned'
-RETURNING id, message_class, purpose, priority, not_before
-"""
-
-# A reaper may have ruled `unknown` while the server took its time; the answer in our hands is better evidence.
-SETTLE = """
-UPDATE campaigns_delivery SET state = %(state)s, reason = coalesce(%(reason)s, reason), smtp_reply = %(reply)s,
-  provider_id = %(provider_id)s, token = NULL, lease_until = NULL, settled_at = clock_timestamp()
-WHERE id = %(id)s AND token = %(token)s AND state IN ('sending', 'unknown')
-"""
-DOUBT = """
-UPDATE campaigns_delivery SET state = 'unknown', smtp_reply = %(reply)s
-WHERE id = %(id)s AND token = %(token)s AND state = 'sending'
-"""
-# Certainly not sent: back in the queue, a little later each time, and no crash to count.
-GIVE_BACK = """
-UPDATE campaigns_delivery SET state = 'planned', token = NULL, lease_until = NULL, smtp_reply = %(reply)s,
-  attempts = greatest(attempts - 1, 0), deferrals = deferrals + 1, reason = '',
-  not_before = clock_timestamp() + %(pause)s
-WHERE id = %(id)s AND token = %(token)s AND state IN ('sending', 'unknown')
-"""
-RELEASE = """
-UPDATE campaigns_delivery SET state = 'planned', token = NULL, lease_until = NULL,
-  attempts = greatest(attempts - 1, 0)
-WHERE token = %(token)s AND state = 'claimed'
-"""
-FAIL = """
-UPDATE campaigns_delivery SET state = 'failed', reason = %(reason)s, smtp_reply = %(reply)s, token = NULL,
-  lease_until = NULL, settled_at = clock_timestamp()
-WHERE id = %(id)s AND token = %(token)s AND state = 'claimed'
-"""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """Rows that are ours while `token` stands in them. `ends`: when the work on them must stop (monotonic seconds)."""
+    """Rows that are ours while `token` stands in them. `ends`: when the work on them must stop (monotonic seconds).
+
+    paced: whether there are limits or rests that the gate has to look at.
+    """
 
     token: UUID
     rows: Sequence[tuple[UUID, str, str]]
     ends: float
-
-
-def passes_by_itself(error: Exception) -> bool:
-    """Whether PostgreSQL was away or two transactions met (classes 08 and 57P, 40001, 40P01)."""
-    code = getattr(error.__cause__, "pgcode", None)
-    return code is None or code[:2] == "08" or code in {"57P01", "57P02", "57P03", "40001", "40P01"}
+    paced: bool = True
 
 
 class Sender:
@@ -106,7 +63,12 @@ class Sender:
         self.on_wire = False
         self.sent = 0
         self.pause_until = 0.0
-        self._troubles = 0
+        self._paced = True
+        self._trying = self._probing = self._full = False
+        self._busy: set[str] = set()
+        self._marks: dict[int, str] = {}
+        self._unfilled: Counter[int] = Counter()
+        self._stopped: set[int] = set()
         self._coupons: list[UUID] = []
 
     def work(self, seconds: float) -> int:
@@ -133,28 +95,42 @@ class Sender:
         """Take up to `limit` due rows under a fresh token; with `suspects`, those that crashed before instead."""
         if gating.closed():
             return Claim(uuid4(), [], 0)
+        passage = self._persist(lambda: breaker.enter(self.mail.name))
+        self._trying = passage is Passage.ONE
+        if passage is Passage.NONE:
+            return Claim(uuid4(), [], 0)
         token = uuid4()
         # Read before the statement: our clock must not run out later than the database's.
         ends = time.monotonic() + settings.SEND_LEASE_S / 2
         wanted = (1, 32_000) if suspects else (0, 0)
-        parameters = {"limit": limit, "token": token, "lease": gating.lease(), "least": wanted[0], "most": wanted[1]}
+        parameters = pacing.parameters(Shop.current(), self.mail.name) | {
+            "limit": 1 if self._trying else limit,
+            "token": token,
+            "lease": gating.lease(),
+            "least": wanted[0],
+            "most": wanted[1],
+        }
         rows = self._persist(lambda: fetch(CLAIM, parameters))
+        if self._trying and not rows:
+            breaker.give_way(self.mail.name)
         rows.sort(key=lambda row: (row[3], row[4], row[0]))
-        return Claim(token, [(pk, kind, purpose) for pk, kind, purpose, _priority, _from in rows], ends)
+        paced = any(row[5] for row in rows)
+        return Claim(token, [(pk, kind, purpose) for pk, kind, purpose, *_more in rows], ends, paced)
 
     def _send_all(self, claim: Claim, end: float) -> int:
         """Send what was claimed, and give back what there is no time for. Returns how many rows there were."""
         if not claim.rows:
             return 0
-        self._coupons = []
+        self._coupons, self._full, self._paced = [], False, claim.paced
         try:
             shop = Shop.current()
             for mail, order in self._composed(claim, shop):
-                if self._over(min(end, claim.ends)):
+                if self._full or self._over(min(end, claim.ends)):
                     break
                 self._send_one(mail, order, claim.token, shop)
         finally:
             self._persist(lambda: change(RELEASE, {"token": claim.token}))
+            self._tell_breaker()
         if self._coupons:
             self._persist(lambda: couponing.take_back(self._coupons))
         return len(claim.rows)
@@ -171,7 +147,7 @@ class Sender:
         counted = {(order.campaign_id, order.version_id) for order in orders.values() if order.tracking}
         codes = {pair: tracking.codes(pair[0], versions[pair[1]]) for pair in counted}
         for pk, *_of in claim.rows:
-            if pk not in orders:
+            if pk not in orders or orders[pk].campaign_id in self._stopped:
                 continue
             order = orders[pk]
             if not order.address or (order.coupon_batch and not order.coupon):
@@ -184,20 +160,21 @@ class Sender:
                 )
                 mail.wire  # noqa: B018 - made now: what cannot be made must fail before the gate
             except rendering.RenderError as error:
-                self._fail(pk, claim.token, "render_error", str(error))
+                self._fail(order, claim.token, "render_error", str(error))
             except ValueError:
-                self._fail(pk, claim.token, "impossible_address", "")
+                self._fail(order, claim.token, "impossible_address", "")
             except Exception as error:  # one bad row must not stop the queue
                 if isinstance(error, (OperationalError, InterfaceError)):
                     raise
                 log.error("mail_not_made", delivery=str(pk), error=type(error).__name__)
-                self._fail(pk, claim.token, "render_error", type(error).__name__)
+                self._fail(order, claim.token, "render_error", type(error).__name__)
             else:
                 yield mail, order
 
-    def _fail(self, pk: UUID, token: UUID, reason: str, detail: str) -> None:
-        parameters = {"id": pk, "token": token, "reason": reason, "reply": detail[:300]}
+    def _fail(self, order: composing.Order, token: UUID, reason: str, detail: str) -> None:
+        parameters = {"id": order.id, "token": token, "reason": reason, "reply": detail[:300]}
         self._persist(lambda: change(FAIL, parameters))
+        self._mark(order, "1", unfilled=reason == "render_error")
 
     def _send_one(self, mail: StableMessage, order: composing.Order, token: UUID, shop: Shop) -> None:
         if not self._pass_gate(order, token, shop):
@@ -211,10 +188,11 @@ class Sender:
         finally:
             self.on_wire = False
         self._settle(order, token, outcome)
+        self._learn(order, outcome)
 
     def _pass_gate(self, order: composing.Order, token: UUID, shop: Shop) -> bool:
         try:
-            return gating.gate(order, token, shop, self.mail.name) == "go"
+            ruling = gating.gate(order, token, shop, self.mail.name, paced=self._paced)
         except (OperationalError, InterfaceError) as error:
             if not passes_by_itself(error):
                 raise
@@ -222,12 +200,13 @@ class Sender:
             parameters = {"id": order.id, "token": token, "reply": "", "pause": timedelta(0)}
             self._persist(lambda: change(GIVE_BACK, parameters))
             return False
+        self._full, self._probing = ruling == "full", ruling == "probe"
+        return ruling in ("go", "probe")
 
     def _settle(self, order: composing.Order, token: UUID, outcome: Outcome) -> None:
         given: dict[str, Any] = {"id": order.id, "token": token, "reply": outcome.reply}
         if outcome.verdict is Verdict.SENT:
             self.sent += 1
-            self._troubles = 0
             parameters = given | {"state": "sent", "reason": None, "provider_id": outcome.provider_id}
             self._persist(lambda: change(SETTLE, parameters))
         elif outcome.verdict is Verdict.UNKNOWN:
@@ -235,18 +214,54 @@ class Sender:
         elif outcome.verdict is Verdict.REFUSED:
             parameters = given | {"state": "failed", "reason": "refused", "provider_id": ""}
             self._persist(lambda: change(SETTLE, parameters))
-            if outcome.no_mailbox:
-                mark_undeliverable(order.customer_id, order.address)
+            if outcome.reply.startswith("5"):  # a mail server's word on the mailbox; an ESP's on a request is none
+                self._persist(lambda: bounces.refused(order.id, outcome.reply, SMTP))
         else:
             self._persist(lambda: change(GIVE_BACK, given | {"pause": _pause(order.id)}))
-            if outcome.everybody:
-                self._rest()
 
-    def _rest(self) -> None:
-        """The mail server is in trouble: leave it alone for a while, longer each time."""
-        self._troubles += 1
-        self.pause_until = time.monotonic() + min(2.0**self._troubles, 60)
-        log.warning("mail_server_in_trouble", times=self._troubles)
+    def _learn(self, order: composing.Order, outcome: Outcome) -> None:
+        """Draw the conclusions about server, domain and campaign."""
+        if outcome.verdict in (Verdict.SENT, Verdict.REFUSED):
+            self._mark(order, "0" if outcome.verdict is Verdict.SENT else "1")
+            self._went(domain_of(order) if self._probing or self._busy else "")
+        elif outcome.everybody or self._too_busy(order, outcome):
+            self._rest(outcome.reply)
+        elif outcome.domain:
+            self._busy.add(domain_of(order))
+            self._persist(lambda: breaker.trouble(self.mail.name, outcome.reply, domain_of(order)))
+
+    def _too_busy(self, order: composing.Order, outcome: Outcome) -> bool:
+        """Whether a server that wants no more mails for one domain said so of another one just before: it is the server."""
+        return outcome.busy and bool(self._busy - {domain_of(order)})
+
+    def _went(self, domain: str) -> None:
+        """The server answered to the point, about a mail to a domain if one was in trouble."""
+        if domain:
+            self._busy.discard(domain)
+            self._persist(lambda: breaker.recovered(self.mail.name, domain))
+        if self._trying:
+            self._trying = False
+            self._persist(lambda: breaker.recovered(self.mail.name))
+
+    def _rest(self, reply: str) -> None:
+        """The mail server is in trouble: every sender leaves it alone for a while, longer each time."""
+        seconds = self._persist(lambda: breaker.trouble(self.mail.name, reply))
+        # Another sender, or a person, may find out earlier that it is over.
+        self.pause_until = time.monotonic() + min(seconds, LONGEST_WAIT_S)
+
+    def _mark(self, order: composing.Order, mark: str, *, unfilled: bool = False) -> None:
+        marks = self._marks[order.campaign_id] = self._marks.get(order.campaign_id, "") + mark
+        self._unfilled[order.campaign_id] += unfilled
+        if mark == "1" and marks.count("1") >= FLUSH_ERRORS:
+            self._tell_breaker()
+
+    def _tell_breaker(self) -> None:
+        """Note how the mails fared; what the breaker stops, is made no further."""
+        marks, unfilled = self._marks, self._unfilled
+        self._marks, self._unfilled = {}, Counter()
+        self._stopped = {
+            pk for pk, seen in marks.items() if self._persist(partial(breaker.note, pk, seen, unfilled[pk]))
+        }
 
     def _persist(self, statement: Callable[[], Result]) -> Result:
         """Run a fenced statement until PostgreSQL takes it: an answer that a mail was sent must not get lost."""
@@ -273,24 +288,9 @@ def _pause(delivery_id: UUID) -> timedelta:
     return timedelta(seconds=seconds * random.uniform(0.75, 1.25))  # noqa: S311 - no secret
 
 
-def mark_undeliverable(customer_id: int, address: str) -> None:
-    """The mailbox does not exist: no mail to it any more, whoever else names it."""
-    normals = ContactPoint.objects.filter(customer_id=customer_id, kind="email", value=address)
-    ContactPoint.objects.filter(kind="email", normal__in=normals.values("normal")).update(
-        state=ContactPoint.State.HARD_BOUNCED
-    )
-
-
-def fetch(statement: str, parameters: Any) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return cursor.fetchall()
-
-
-def change(statement: str, parameters: Any) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return cursor.rowcount
+def domain_of(order: composing.Order) -> str:
+    """As Delivery.domain has it."""
+    return order.address.partition("@")[2].lower()[:80]
 
 
 def beat(name: str, sent: int) -> None:
@@ -300,15 +300,6 @@ def beat(name: str, sent: int) -> None:
         "ON CONFLICT (name) DO UPDATE SET at = excluded.at, sent = excluded.sent",
         [name, sent],
     )
-
-
-def anything_due() -> bool:
-    """Whether a mail waits that could go now."""
-    statement = """SELECT EXISTS (SELECT FROM campaigns_delivery delivery JOIN campaigns_campaign campaign
-      ON campaign.id = delivery.campaign_id
-      WHERE delivery.state = 'planned' AND delivery.not_before <= now() AND delivery.not_after > now()
-        AND campaign.status = 'running' AND (campaign.switched_on OR NOT campaign.standing))"""
-    return bool(fetch(statement, [])[0][0])
 
 
 def forget_old_senders() -> None:

@@ -13,11 +13,44 @@ from anymail.exceptions import AnymailRecipientsRefused, AnymailRequestsAPIError
 from django.conf import settings
 from django.core.mail import get_connection
 from django.core.mail.backends.smtp import EmailBackend
+from urllib3.exceptions import NewConnectionError
 
 from campaigns.message import StableMessage
 
 SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-NO_SUCH_MAILBOX = re.compile(r"\b5\.1\.(1|2|3|6|10)\b")
+# A temporary refusal that is about one mailbox (full, moved, too busy) says nothing about its neighbours.
+ONE_MAILBOX = re.compile(r"\b4\.[12]\.\d")
+BUSY = 421
+# Relays close a connection that is old or idle, and some do so without a word.
+MAILS_A_CONNECTION, IDLE_S = 500, 60.0
+NAME_LENGTH = 60
+
+
+@dataclass(frozen=True)
+class Capability:
+    """How a doubt about a mail can be settled with a transport, told by the beginning of its name.
+
+    header: what carries the mail's key, so that asking twice sends once, for `hours`; in the request to an ESP, in the
+    mail itself over SMTP. Without one only a receipt can settle it (docs/sending.md, "Unknown").
+    """
+
+    transport: str
+    header: str
+    hours: int
+
+
+# Read in November 2026: Resend's and Emailit's pages on idempotency keys (24 hours each). Brevo's key lives 15 minutes,
+# which is over before we may ask again. A backend of one's own for another ESP is one more line.
+CAPABILITIES: tuple[Capability, ...] = (
+    Capability("resend", "Idempotency-Key", 24),
+    Capability("emailit", "Idempotency-Key", 24),
+    Capability("smtp:smtp.resend.com:", "Resend-Idempotency-Key", 24),
+)
+
+
+def idempotence(transport: str) -> Capability | None:
+    """What makes a second request for the same mail harmless with a transport, None if nothing does."""
+    return next((one for one in CAPABILITIES if transport.startswith(one.transport)), None)
 
 
 class Verdict(StrEnum):
@@ -31,13 +64,15 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a mail. `everybody`: the server, not this mail, is the trouble. `no_mailbox`: it does not exist."""
+    """What became of a mail. `everybody`: the server, not this mail, is the trouble; `domain`: whatever goes to its
+    domain; `busy`: the server asked to come back later (421)."""
 
     verdict: Verdict
     reply: str = ""
     provider_id: str = ""
     everybody: bool = False
-    no_mailbox: bool = False
+    domain: bool = False
+    busy: bool = False
 
 
 class Transport(Protocol):
@@ -54,6 +89,11 @@ def configured() -> Transport:
     if settings.EMAIL_BACKEND == SMTP_BACKEND:
         return SmtpTransport()
     return BackendTransport()
+
+
+def current() -> str:
+    """The name of the transport that is configured, as deliveries keep it."""
+    return configured().name
 
 
 class TooLate(OSError):
@@ -87,21 +127,33 @@ class _Backend(EmailBackend):
 
 
 class SmtpTransport:
-    """SMTP over one kept connection."""
+    """SMTP over one kept connection, given up after 500 mails or a minute without any."""
 
     def __init__(self) -> None:
         self._backend = _Backend(fail_silently=False)
-        self.name = f"smtp:{self._backend.host}:{self._backend.port}"
+        self.name = f"smtp:{self._backend.host}:{self._backend.port}"[:NAME_LENGTH]
+        self._key = idempotence(self.name)
+        self._mails, self._used_at = 0, 0.0
 
     def send(self, message: StableMessage, seconds: float) -> Outcome:
         deadline = time.monotonic() + seconds
-        data, sender, recipient = message.wire, in_ascii(message.from_email), message.to[0]
+        if self._key:
+            message.extra_headers[self._key.header] = str(message.metadata["d"])
+            message.__dict__.pop("wire", None)  # made before, without the key
+        data, recipient = message.wire, message.to[0]
+        sender = in_ascii(message.envelope_from or message.from_email)
+        self._recycle()
         kept = self._backend.connection is not None
         outcome = self._try(sender, recipient, data, deadline)
-        if kept and outcome.verdict is Verdict.LATER and self._backend.connection is None and not outcome.reply:
-            # A server may close an idle connection at any time; the mail has not reached it, so ask once more.
+        if kept and _may_be_the_connection(outcome):
+            # A server may close a connection at any time; the mail has not reached it, so ask once more.
+            self.close()
             outcome = self._try(sender, recipient, data, deadline)
         return outcome
+
+    def _recycle(self) -> None:
+        if self._mails >= MAILS_A_CONNECTION or time.monotonic() - self._used_at > IDLE_S:
+            self.close()
 
     def _try(self, sender: str, recipient: str, data: bytes, deadline: float) -> Outcome:
         try:
@@ -111,19 +163,30 @@ class SmtpTransport:
             return Outcome(Verdict.LATER, _reply(error), everybody=True)
         connection: Any = self._backend.connection
         connection.deadline, connection.dot_sent = deadline, False
+        self._mails, self._used_at = self._mails + 1, time.monotonic()
         try:
-            return _conversation(connection, sender, recipient, data)
+            outcome = _conversation(connection, sender, recipient, data)
         except (OSError, smtplib.SMTPException) as error:
             in_the_dark = connection.dot_sent
             self.close()
             if in_the_dark:
-                return Outcome(Verdict.UNKNOWN, type(error).__name__)
+                return Outcome(Verdict.UNKNOWN, type(error).__name__, everybody=True)
             return Outcome(Verdict.LATER, everybody=not isinstance(error, TooLate))
+        if outcome.busy:
+            self.close()
+        return outcome
 
     def close(self) -> None:
+        """Say good-bye if the server still listens; never waits for it."""
         connection, self._backend.connection = self._backend.connection, None
+        self._mails = 0
         if connection is not None:
             connection.close()
+
+
+def _may_be_the_connection(outcome: Outcome) -> bool:
+    """Whether a fresh connection may fare better: the kept one broke without a word, or its server wants no more on it."""
+    return outcome.verdict is Verdict.LATER and (outcome.busy or (outcome.everybody and not outcome.reply))
 
 
 def _conversation(connection: Any, sender: str, recipient: str, data: bytes) -> Outcome:
@@ -133,7 +196,7 @@ def _conversation(connection: Any, sender: str, recipient: str, data: bytes) -> 
     code, reply = connection.mail(sender, options)
     if code != 250:
         _start_anew(connection)
-        return Outcome(Verdict.LATER, _line(code, reply), everybody=True)
+        return Outcome(Verdict.LATER, _line(code, reply), everybody=True, busy=code == BUSY)
     code, reply = connection.rcpt(recipient)
     if code not in (250, 251):
         _start_anew(connection)
@@ -161,8 +224,8 @@ def _start_anew(connection: Any) -> None:
 def _refusal(code: int, reply: bytes) -> Outcome:
     line = _line(code, reply)
     if 500 <= code < 600:
-        return Outcome(Verdict.REFUSED, line, no_mailbox=bool(NO_SUCH_MAILBOX.search(line)))
-    return Outcome(Verdict.LATER, line, everybody=code == 421)
+        return Outcome(Verdict.REFUSED, line)
+    return Outcome(Verdict.LATER, line, domain=not ONE_MAILBOX.search(line), busy=code == BUSY)
 
 
 def _line(code: int, reply: bytes) -> str:
@@ -191,9 +254,13 @@ class BackendTransport:
     def __init__(self) -> None:
         self._backend = get_connection(fail_silently=False)
         self.name = settings.EMAIL_BACKEND.rsplit(".", 2)[-2] if "." in settings.EMAIL_BACKEND else "mail"
+        self._key = idempotence(self.name)
 
     def send(self, message: StableMessage, seconds: float) -> Outcome:
         try:
+            self._backend.open()
+            if self._key:
+                self._backend.session.headers[self._key.header] = str(message.metadata["d"])  # type: ignore[attr-defined]
             taken = self._backend.send_messages([message])
         except AnymailRecipientsRefused as error:
             return Outcome(Verdict.REFUSED, type(error).__name__)
@@ -202,7 +269,7 @@ class BackendTransport:
         except requests.ConnectTimeout:
             return Outcome(Verdict.LATER, everybody=True)
         except (OSError, smtplib.SMTPException) as error:  # a request that broke off may have arrived
-            return Outcome(Verdict.UNKNOWN, type(error).__name__)
+            return Outcome(Verdict.UNKNOWN, type(error).__name__, everybody=True)
         if not taken:
             return Outcome(Verdict.REFUSED, "the backend took nothing")
         status = getattr(message, "anymail_status", None)
@@ -214,8 +281,22 @@ class BackendTransport:
 
 def _of_status(error: AnymailRequestsAPIError) -> Outcome:
     code = error.status_code
-    if isinstance(error.__cause__, requests.ConnectTimeout) or code in (401, 403, 429):
+    if code is None and _never_connected(error.__cause__):
+        return Outcome(Verdict.LATER, "not connected", everybody=True)
+    if code is not None and 200 <= code < 300:
+        return Outcome(Verdict.SENT, f"HTTP {code}, answer not understood")
+    if code in (401, 403, 429):
         return Outcome(Verdict.LATER, f"HTTP {code}", everybody=True)
-    if code is None or code >= 500 or code == 408:
-        return Outcome(Verdict.UNKNOWN, f"HTTP {code}")
+    # 409: this mail's key is known there, so it was taken, or is being taken by a request that we gave up.
+    if code is None or code >= 500 or code in (408, 409):
+        return Outcome(Verdict.UNKNOWN, f"HTTP {code}" if code else "no answer", everybody=code != 409)
     return Outcome(Verdict.REFUSED, f"HTTP {code}")
+
+
+def _never_connected(cause: BaseException | None) -> bool:
+    """Whether a request failed before the first byte of it could leave."""
+    if isinstance(cause, requests.ConnectTimeout):
+        return True
+    inner = getattr(cause, "args", [None])[:1]
+    reason = getattr(inner[0], "reason", None) if inner else None
+    return isinstance(cause, requests.ConnectionError) and isinstance(reason, NewConnectionError)
