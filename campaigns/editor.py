@@ -167,7 +167,7 @@ def _row(block: Mapping[str, Any], end: str) -> Raw:
     row |= {key: block[key] for key in ("url", "kano", "name", "about") if key in block}
     if block.get("coupon"):
         row["coupon"] = "on"
-    if block["kind"] == BlockKind.CTA and block.get("promo", True):
+    if block["kind"] == BlockKind.CTA and kinds.advertises(block):
         row["promo"] = "on"
     return row
 

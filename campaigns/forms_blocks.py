@@ -65,9 +65,7 @@ class BlockForm(forms.Form):
         return [field for field in self if field.name != "kind" and not field.name.endswith(("_de", "_en"))]
 
     def clean_url(self) -> str:
-        address: str = self.cleaned_data["url"].strip()
-        if not address:
-            raise ValidationError(_("Give the address to which the button leads, or remove this block."))
+        address: str = self.cleaned_data["url"]
         if not kinds.usable_url(address):
             raise ValidationError(
                 _("Write the whole address with https:// in front, such as https://shop.example/new.")
@@ -159,7 +157,7 @@ _MORE: dict[str, Any] = {
         "url": _Line(
             label=_("Link of the button"),
             max_length=kinds.MAX_URL,
-            required=False,
+            error_messages={"required": _("Give the address to which the button leads, or remove this block.")},
             widget=forms.TextInput(attrs={"placeholder": "https://", "inputmode": "url", "autocomplete": "off"}),
         )
     },

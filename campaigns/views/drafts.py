@@ -132,7 +132,7 @@ def values_shown(editor: Editor) -> list[tuple[str, str, Any]]:
 
 def previews(campaign: Campaign | None) -> list[tuple[str, str]]:
     """The languages a mailing is written in, each with its subject."""
-    return mails.subjects(campaign.template_version if campaign else None)
+    return mails.subjects(campaign, campaign.template_version if campaign else None)
 
 
 def known_stages(codes: Iterable[str]) -> list[str]:

@@ -74,7 +74,11 @@ def settings(request: HttpRequest, code: str) -> HttpResponse:
 
 
 def _coupon_may_go(form: PaceForm, campaign: Campaign) -> bool:
-    if not form.recipe.brings or form.cleaned_data["coupon"] or not recipe_care.speaks_of_coupon(campaign.template_version):
+    if (
+        not form.recipe.brings
+        or form.cleaned_data["coupon"]
+        or not recipe_care.speaks_of_coupon(campaign.template_version)
+    ):
         return True
     form.add_error("coupon", _("The text speaks of a coupon. Take its placeholders out first, then the coupon."))
     return False
@@ -203,7 +207,7 @@ def _page(
         "similar_goods": found.purpose in permission.SIMILAR_GOODS,
         "cap": shop.mails_per_fortnight,
         "cap_days": permission.CAP_DAYS,
-        "previews": mails.subjects(version),
+        "previews": mails.subjects(campaign, version),
         "findings": lint.findings(version, found.message_class) if version else [],
         "closed": why_closed(),
     }
@@ -216,7 +220,8 @@ def _page(
         "editor": editor or Editor(language=shop.language, values=values, version=version),
         "values": values_shown(editor or Editor(language=shop.language, values=values)),
         "version": version,
-        "own_text": version and (version.subject, version.blocks) == (dict(found.subject), [dict(b) for b in found.blocks]),
+        "own_text": version
+        and (version.subject, version.blocks) == (dict(found.subject), [dict(b) for b in found.blocks]),
         "trouble": (couponing.refusal(couponing.of_campaign(campaign)) if chosen else "")
         or (found.trouble(campaign) if found.trouble else ""),
         "stands": found.stands(campaign) if found.stands else "",

@@ -4,8 +4,17 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns import local_days
 from campaigns.local_days import at, kept_on
-from campaigns.recipe import Moment, Occasion, Query, Recipe
+from campaigns.recipe import Moment, Occasion, Query, Recipe, Setting
 from campaigns.recipes.birthday.texts import BLOCKS, SUBJECT
+
+LEAP_DAY = Setting(
+    "leap_day",
+    _("Born on 29 February"),
+    "choice",
+    default="28-02",
+    help=_("When they are greeted in years without that day."),
+    choices=(("28-02", _("on 28 February")), ("01-03", _("on 1 March"))),
+)
 
 AUDIENCE = f"""
 SELECT customer.id AS customer_id,
@@ -26,7 +35,7 @@ STILL = """EXISTS (SELECT FROM crm_customer born WHERE born.id = mine.customer_i
 def audience(moment: Moment) -> Query:
     """Who has their birthday on the day, at nine where they live. After the day it is too late."""
     assert moment.day
-    days = kept_on(moment.day, moment.campaign.options.get("leap_day", "28-02"))
+    days = kept_on(moment.day, LEAP_DAY.of(moment.campaign))
     return AUDIENCE.format(days=", ".join(f"({month}, {day})" for month, day in days)), local_days.parameters(moment) | {
         "audience_year": str(moment.day.year),
         "audience_day": moment.day,
@@ -47,5 +56,6 @@ RECIPE = Recipe(
     priority=30,
     on_by_default=True,
     brings="may",
-    options={"leap_day": "28-02"},
+    settings=(LEAP_DAY,),
+    at_most=_("Once a year."),
 )
