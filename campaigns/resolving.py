@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from campaigns import bounces, breaker, couponing, pacing
+from campaigns import bounces, breaker, couponing, pacing, transport
 from campaigns.ledger import change, fetch
 from campaigns.models import Receipt
 from campaigns.sending import CRASHES_ALLOWED, forget_old_senders
@@ -38,6 +38,13 @@ UPDATE campaigns_delivery SET state = 'suppressed', reason = 'expired', settled_
 WHERE id IN (SELECT id FROM campaigns_delivery WHERE state = 'planned' AND not_after <= now()
              FOR UPDATE SKIP LOCKED) AND state = 'planned'
 """
+# Given back, or proved not to have been sent, after the campaign had been cancelled.
+STOP = """
+UPDATE campaigns_delivery SET state = 'suppressed', reason = 'cancelled', settled_at = now()
+WHERE id IN (SELECT delivery.id FROM campaigns_campaign campaign
+             JOIN campaigns_delivery delivery ON delivery.campaign_id = campaign.id AND delivery.state = 'planned'
+             WHERE campaign.status = 'cancelled' FOR UPDATE OF delivery SKIP LOCKED) AND state = 'planned'
+"""
 LATE_RECEIPTS = """
 SELECT delivery.id FROM campaigns_delivery delivery
 WHERE delivery.state = 'unknown' AND EXISTS (SELECT FROM campaigns_receipt WHERE delivery_id = delivery.id)
@@ -55,6 +62,15 @@ WHERE lost.state = 'unknown' AND lost.lease_until < now() - %(grace)s
     LEFT JOIN LATERAL (SELECT delivery_id FROM campaigns_receipt WHERE delivery_id = later.id LIMIT 1) receipt ON true
   ))
 """
+# The key makes asking twice harmless while the provider remembers it; after that the row may not go on its own.
+BY_KEY = """
+UPDATE campaigns_delivery again SET state = 'planned', reason = '', token = NULL, lease_until = NULL,
+  not_after = least(not_after, sending_at + make_interval(hours => %(hours)s - 1))
+WHERE state = 'unknown' AND transport LIKE %(transport)s AND lease_until < now() - %(grace)s
+  AND sending_at > now() - make_interval(hours => %(hours)s - 4)
+  AND not_after > now() AND not_before < now()
+  AND NOT EXISTS (SELECT FROM campaigns_receipt WHERE delivery_id = again.id)
+"""
 
 
 def reap() -> dict[str, int]:
@@ -71,6 +87,10 @@ def resolve() -> dict[str, int]:
     moved["again"] = change(
         PROVABLY_NOT_SENT, {"grace": timedelta(seconds=settings.SEND_GRACE_S), "watermark": WATERMARK}
     )
+    for one in transport.CAPABILITIES:
+        known = {"transport": f"{one.transport}%", "hours": one.hours}
+        moved["again"] += change(BY_KEY, known | {"grace": timedelta(seconds=settings.SEND_GRACE_S)})
+    moved["cancelled"] = change(STOP, None)
     moved["coupons"] = couponing.take_back()
     moved["awake"] = bounces.wake()
     pacing.pull_forward()

@@ -78,8 +78,8 @@ class Outcome:
 class Transport(Protocol):
     name: str
 
-    def send(self, message: StableMessage, seconds: float) -> Outcome:
-        """Hand over a mail with one recipient, unless `seconds` have passed before its text goes out."""
+    def send(self, message: StableMessage, deadline: float) -> Outcome:
+        """Hand over a mail with one recipient, unless `deadline` (monotonic seconds) passes before its text goes out."""
 
     def close(self) -> None: ...
 
@@ -135,8 +135,7 @@ class SmtpTransport:
         self._key = idempotence(self.name)
         self._mails, self._used_at = 0, 0.0
 
-    def send(self, message: StableMessage, seconds: float) -> Outcome:
-        deadline = time.monotonic() + seconds
+    def send(self, message: StableMessage, deadline: float) -> Outcome:
         if self._key:
             message.extra_headers[self._key.header] = str(message.metadata["d"])
             message.__dict__.pop("wire", None)  # made before, without the key
@@ -256,7 +255,9 @@ class BackendTransport:
         self.name = settings.EMAIL_BACKEND.rsplit(".", 2)[-2] if "." in settings.EMAIL_BACKEND else "mail"
         self._key = idempotence(self.name)
 
-    def send(self, message: StableMessage, seconds: float) -> Outcome:
+    def send(self, message: StableMessage, deadline: float) -> Outcome:
+        if time.monotonic() > deadline:
+            return Outcome(Verdict.LATER)
         try:
             self._backend.open()
             if self._key:
