@@ -45,7 +45,7 @@ MAILS, PER = 3, timedelta(hours=24)
 ADDRESS_LOCK = 0x646F6900  # "doi": the first half of the advisory lock, the address's hash is the second
 # These end when the mailbox's holder confirms a new request of their own; a spam report and a dead mailbox do not.
 ENDED_BY_CONFIRMATION = (Suppression.Reason.OBJECTED, Suppression.Reason.ERASED)
-SILENT = (Suppression.Reason.SPAM_REPORT, Suppression.Reason.HARD_BOUNCE)
+SILENT = (Suppression.Reason.SPAM_REPORT, Suppression.Reason.HARD_BOUNCE, Suppression.Reason.MANUAL)
 
 
 @dataclass(frozen=True)

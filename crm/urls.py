@@ -15,6 +15,7 @@ from crm.views import (
     session,
     settings,
     settings_texts,
+    suppressions,
     today,
     wordings,
 )
@@ -68,6 +69,10 @@ urlpatterns = [
     path("settings/purposes/", wordings.purposes, name="settings_purposes"),
     path("settings/purposes/<slug:code>/", wordings.purpose, name="settings_purpose"),
     path("settings/sources/", settings.sources, name="settings_sources"),
+    path("settings/suppressions/", suppressions.overview, name="settings_suppressions"),
+    path("settings/suppressions/add/", suppressions.add, name="suppression_add"),
+    path("settings/suppressions/upload/", suppressions.upload, name="suppression_upload"),
+    path("settings/suppressions/<int:pk>/lift/", suppressions.lift, name="suppression_lift"),
     path("settings/keys/<int:pk>/revoke/", settings.revoke_key, name="revoke_key"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),

@@ -36,6 +36,9 @@ ACTIONS = {
     "marked_sent": "check",
     "tracking_switched_on": "click",
     "tracking_switched_off": "click",
+    "suppressed": "mail-off",
+    "stop_list_taken": "upload",
+    "suppression_lifted": "rotate",
 }
 
 
@@ -137,4 +140,7 @@ def labels() -> dict[str, str]:
         "marked_sent": _("unclear mails marked as sent"),
         "tracking_switched_on": _("counting of clicks switched on"),
         "tracking_switched_off": _("counting of clicks switched off"),
+        "suppressed": _("address put on the stop list"),
+        "stop_list_taken": _("stop list uploaded"),
+        "suppression_lifted": _("silenced address opened again"),
     }
