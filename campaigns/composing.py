@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from email.headerregistry import Address as MailAddress
 from email.utils import format_datetime
@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import formats, translation
 
-from campaigns import couponing, recipes, rendering, tracking, transport
+from campaigns import couponing, recipes, rendering, return_path, tracking, transport
 from campaigns.message import StableMessage
 from campaigns.models import TemplateVersion
 from crm import links, permission, salutation, tokens
@@ -30,7 +30,9 @@ class Order:
     """A claimed delivery with all that its mail needs. `ground`: why it may be sent, as the gate saw it on loading;
     `occasion`: the detail of the event that caused it, whose `language` comes before the customer's; `tracking`: how
     its links are counted, as Delivery.Tracking has it, on loading; `coupon_batch`: what its campaign gives, 0 for nothing;
-    `coupon`: its code, once made (`campaigns.couponing`).
+    `coupon`: its code, once made (`campaigns.couponing`). `cause`: what the mail is about, and `options`: its campaign's
+    settings, both as planned; `staff`: name and address of who looks after the customer, '' for nobody;
+    `own`: values of this mail alone (`Recipe.own_values`).
     """
 
     id: UUID
@@ -52,6 +54,10 @@ class Order:
     coupon_batch: int = 0
     campaign_name: str = ""
     coupon: couponing.Given | None = None
+    cause: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    staff: tuple[str, str] = ("", "")
+    own: Mapping[str, str] = field(default_factory=dict)
 
 
 LOAD = """
@@ -59,12 +65,15 @@ SELECT delivery.id, delivery.customer_id, delivery.template_version_id, delivery
   delivery.purpose, delivery.planned_at, customer.person_key, customer.language, customer.kind, customer.salutation,
   customer.title, customer.given_name, customer.family_name, customer.company_name, verdict.address, verdict.code,
   purchase.external_id, purchase.ordered_on, purchase.place, event.detail, delivery.campaign_id, {tracking},
-  coalesce((campaign.options->>'coupon')::bigint, 0), campaign.name
+  coalesce((campaign.options->>'coupon')::bigint, 0), campaign.name, delivery.cause, campaign.options,
+  coalesce(trim(staff.first_name || ' ' || staff.last_name), ''), coalesce(staff.email, '')
 FROM campaigns_delivery delivery
 JOIN campaigns_campaign campaign ON campaign.id = delivery.campaign_id
 JOIN crm_customer customer ON customer.id = delivery.customer_id
 JOIN ({verdicts}) verdict ON verdict.customer_id = delivery.customer_id
 LEFT JOIN crm_event event ON event.id = delivery.event_id
+LEFT JOIN crm_user staff ON staff.id = customer.assigned_to_id AND staff.is_active
+  AND staff.first_name || staff.last_name <> ''
 LEFT JOIN crm_purchase purchase ON purchase.id = event.purchase_id
 WHERE delivery.id = ANY(%(ids)s::uuid[])
 """
@@ -90,6 +99,17 @@ def load(ids: Sequence[UUID], message_class: str, purpose: str, shop: Shop) -> d
             for order in orders.values()
             if order.address
         )
+    return _with_own_values(orders)
+
+
+def _with_own_values(orders: dict[UUID, Order]) -> dict[UUID, Order]:
+    """The orders, each with what its mail alone says; asked once for each recipe."""
+    for code in {order.recipe for order in orders.values()}:
+        recipe = recipes.everything().get(code)
+        if recipe and recipe.own_values:
+            theirs = [pk for pk, order in orders.items() if order.recipe == code]
+            found = recipe.own_values(theirs)
+            orders |= {pk: replace(orders[pk], own=found[pk]) for pk in theirs}
     return orders
 
 
@@ -97,7 +117,8 @@ def _order(row: Sequence[Any]) -> Order:
     purchase = {"number": row[17], "day": row[18], "place": row[19]} if row[17] is not None else {}
     more = {"who": salutation.Address(*row[9:15]), "address": row[15] or "", "ground": row[16], "purchase": purchase}
     more |= {"occasion": json.loads(row[20] or "{}"), "campaign_id": row[21], "tracking": row[22]}
-    more |= {"coupon_batch": row[23], "campaign_name": row[24]}
+    more |= {"coupon_batch": row[23], "campaign_name": row[24], "cause": row[25]}
+    more |= {"options": json.loads(row[26]), "staff": (row[27], row[28])}
     return Order(*row[:9], **more)
 
 
@@ -117,15 +138,22 @@ def compose(
         content.text,
         str(_mail_address(shop.sender_name or shop.name, shop.sender_email)),
         [transport.in_ascii(order.address)],
-        reply_to=[shop.reply_to] if shop.reply_to else None,
+        reply_to=[answers] if (answers := _answers_to(order, shop, version)) else None,
         headers=_headers(order, url),
     )
     message.attach_alternative(content.html, "text/html")
     message.boundary = f"=_{order.id.hex}"
     message.metadata = {"d": str(order.id)}
+    message.envelope_from = return_path.of(order.id)
     if order.occasion and (told := recipes.everything()[order.recipe].composed):
         told(order.occasion, message_id(order.id), f"{content.subject}\n{content.text}\n{content.html}")
     return message
+
+
+def _answers_to(order: Order, shop: Shop, version: TemplateVersion) -> str:
+    """Where answers go: to who looks after the customer, if the text is signed by them and their address is known."""
+    signs = any("signed_by" in text for block in version.blocks for text in block["text"].values())
+    return order.staff[1] if order.staff[1] and signs else shop.reply_to
 
 
 def _headers(order: Order, url: str) -> dict[str, str]:
@@ -135,7 +163,8 @@ def _headers(order: Order, url: str) -> dict[str, str]:
         "Date": format_datetime(order.planned_at),
     }
     if order.message_class != "transactional":
-        headers["List-Unsubscribe"] = f"<{url}>"
+        by_mail = return_path.to_unsubscribe(order.id)
+        headers["List-Unsubscribe"] = f"<{url}>" + (f", <mailto:{by_mail}?subject=unsubscribe>" if by_mail else "")
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     return headers
 
@@ -170,6 +199,7 @@ def values(order: Order, shop: Shop, language: str) -> dict[str, str]:
         "name": salutation.person_name(who) or who.company_name,
         "shop_name": shop.name,
         "sender_name": shop.sender_name or shop.name,
+        "signed_by": order.staff[0] or shop.sender_name or shop.name,
         "imprint": shop.imprint,
         "ground": order.ground,
     }
@@ -179,9 +209,11 @@ def values(order: Order, shop: Shop, language: str) -> dict[str, str]:
             "purchase_date": day_text(order.purchase["day"], language),
             "place": order.purchase["place"],
         }
-    if order.occasion and (more := recipes.everything()[order.recipe].more_values):
-        common |= more(order.occasion, language)
-    return common
+    recipe = recipes.everything()[order.recipe]
+    if recipe.more_values and (order.occasion or order.cause or not recipe.standing):
+        about = {"options": order.options, "cause": order.cause}
+        common |= recipe.more_values(about | dict(order.occasion), language)
+    return common | dict(order.own)
 
 
 def day_text(day: date, language: str) -> str:

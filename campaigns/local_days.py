@@ -28,7 +28,7 @@ def at(day: str, hour: str = MORNING) -> str:
 
 def written(day: date, language: str, weekday: bool = False) -> str:
     """A day as a letter writes it: "2. November 2026", "Monday, 2 November 2026"."""
-    pattern = ("l, " if weekday else "") + ("j. F Y" if language == "de" else "j F Y")
+    pattern = ("l, " if weekday else "") + ("j.\u00a0F Y" if language == "de" else "j F Y")
     with translation.override(language):
         return formats.date_format(day, pattern)
 

@@ -77,13 +77,15 @@ def people(birthdays: Iterable[tuple[int, int]], zones: Iterable[str] = ZONES) -
     months, days = zip(*birthdays, strict=True)
     with connection.cursor() as cursor:
         cursor.execute(PEOPLE, {"months": list(months), "days": list(days), "zones": list(zones)})
+        cursor.execute("ANALYZE crm_customer, crm_contactpoint, crm_consentstate")
 
 
 def plan(at: datetime, zone: ZoneInfo) -> int:
     """Run the planner at an instant, and note the instant with what it planned."""
     made = planning.plan_occasions(at.astimezone(zone).date())["birthday"]
     if made:
-        Delivery.objects.filter(provider_id="").update(provider_id=at.isoformat())
+        fresh = Delivery.objects.filter(state="planned", not_before__gt=at - timedelta(days=3), provider_id="")
+        fresh.filter(campaign__recipe="birthday").update(provider_id=at.isoformat())
     return made
 
 
@@ -181,28 +183,27 @@ def test_the_leap_day_may_be_kept_in_march(rng: random.Random) -> None:
     assert prove([(2, 29)], [2027], leap_day=(3, 1)) == len(ZONES)
 
 
-CLOCK = """
-CREATE SCHEMA clock;
-CREATE FUNCTION clock.now() RETURNS timestamptz LANGUAGE sql STABLE AS $$ SELECT current_setting('clock.at')::timestamptz $$;
-CREATE FUNCTION clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql STABLE AS
-  $$ SELECT current_setting('clock.at')::timestamptz $$;
-SET LOCAL search_path = clock, pg_catalog, public
-"""
+CLOCK = "".join(
+    f"CREATE FUNCTION clock.{name}() RETURNS timestamptz LANGUAGE sql STABLE AS"
+    " $$ SELECT current_setting('clock.at')::timestamptz $$;"
+    for name in ("now", "clock_timestamp", "statement_timestamp")
+)
 
 
-@pytest.mark.parametrize("birthday", [(3, 29), (10, 25), (11, 1), (4, 5)])
+@pytest.mark.parametrize("birthday", [(3, 29), (4, 5)])
 def test_senders_take_a_greeting_up_only_in_its_window(birthday: tuple[int, int]) -> None:
     """The sender's own statement, by a simulated clock of the database, every half hour of days with changing clocks."""
     open_shop()
     people([birthday])
     berlin, sender, taken = ZoneInfo("Europe/Berlin"), Sender("test"), 0
     start = datetime(2026, *birthday, 12, tzinfo=UTC) - timedelta(hours=30)
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE SCHEMA clock; {CLOCK} SET LOCAL search_path = clock, pg_catalog, public")
     for at in (start + timedelta(minutes=30 * n) for n in range(130)):
-        plan(at, berlin)
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('clock.at', %s, true)", [at.isoformat()])
-            if at == start:
-                cursor.execute(CLOCK)
+        if at.hour % 5 == 0 and not at.minute:
+            plan(at, berlin)
         claimed = [row[0] for row in sender.claim(50).rows]
         for zone in Delivery.objects.filter(pk__in=claimed).values_list("customer__time_zone", flat=True):
             there = at.astimezone(ZoneInfo(zone))

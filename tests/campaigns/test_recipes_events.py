@@ -105,7 +105,7 @@ class TestComplaintCheckIn:
         due_now("complaint_check_in")
         deliver()
         [mail] = smtp_sink.messages
-        said = mail.get_body(("plain",)).get_content()
+        said = mail.get_body(("plain",)).get_content().replace("\u00a0", " ")
         assert f"R-{case.pk}" in mail["Subject"] and "Am 1. Juni 2026" in said
         assert Delivery.objects.get().reason == "contract" and mail["List-Unsubscribe"] is None
 

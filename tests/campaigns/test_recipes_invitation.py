@@ -47,7 +47,10 @@ def launched(campaign: Campaign) -> None:
 
 
 def mails(sink: SmtpSink) -> dict[str, Any]:
-    return {mail["To"]: (mail["Subject"], mail.get_body(("plain",)).get_content()) for mail in sink.messages}
+    return {
+        mail["To"]: (mail["Subject"], mail.get_body(("plain",)).get_content().replace("\u00a0", " "))
+        for mail in sink.messages
+    }
 
 
 def test_says_what_when_and_where_in_the_guests_language(smtp_sink: SmtpSink) -> None:

@@ -21,7 +21,7 @@ BLOCKS = (
         "text": {
             "de": "Dass Sie uns die Treue halten, ist nicht selbstverständlich, und wir wissen es zu schätzen. "
             "Vielen Dank dafür!",
-            "en": "That you have stayed with us is not a matter of course, and we appreciate it. Thank you!",
+            "en": "We do not take it for granted that you have stayed with us. Thank you!",
         },
     },
     {

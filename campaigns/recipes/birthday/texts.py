@@ -25,8 +25,8 @@ BLOCKS = (
     {
         "kind": "closing",
         "text": {
-            "de": "Feiern Sie schön!\n\nHerzliche Grüße\n{{ sender_name }}",
-            "en": "Enjoy your day!\n\nKind regards\n{{ sender_name }}",
+            "de": "Feiern Sie schön!\n\nHerzliche Grüße\n{{ signed_by }}",
+            "en": "Enjoy your day!\n\nKind regards\n{{ signed_by }}",
         },
     },
 )

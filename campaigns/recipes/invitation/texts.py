@@ -12,7 +12,7 @@ BLOCKS = (
         "text": {
             "de": "schön, dass Sie {{ shop_name }} verbunden sind. Wir möchten Sie gern als Gast begrüßen und laden Sie "
             "herzlich ein.",
-            "en": "It is good to have you with {{ shop_name }}. We would like to welcome you as our guest.",
+            "en": "Thank you for staying in touch with {{ shop_name }}. We would like to welcome you as our guest.",
         },
     },
     {

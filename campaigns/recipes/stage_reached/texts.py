@@ -12,7 +12,7 @@ BLOCKS = (
         "text": {
             "de": "seit Kurzem steht bei uns ein neues Wort neben Ihrem Namen: „{{ stage_name }}“. "
             "Das ist für uns ein schöner Anlass, Ihnen einmal ausdrücklich zu danken.",
-            "en": "There is a new word next to your name with us: “{{ stage_name }}”. "
+            "en": "There is a new word beside your name in our books: “{{ stage_name }}”. "
             "For us that is a good occasion to thank you properly.",
         },
     },

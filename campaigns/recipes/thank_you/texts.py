@@ -11,9 +11,9 @@ BLOCKS = (
         "kind": "appreciation",
         "text": {
             "de": "danke, dass Sie am {{ purchase_date }} bei uns eingekauft haben (Nummer {{ purchase_number }}). "
-            "Wir freuen uns über jeden, der uns sein Vertrauen schenkt.",
+            "Wir freuen uns über das Vertrauen, das Sie uns damit schenken.",
             "en": "Thank you for buying from us on {{ purchase_date }} (number {{ purchase_number }}). "
-            "We are glad about everyone who places their trust in us.",
+            "We are glad about the trust you place in us.",
         },
     },
     {
@@ -27,8 +27,8 @@ BLOCKS = (
     {
         "kind": "closing",
         "text": {
-            "de": "Viel Freude mit Ihrem Einkauf!\n\nHerzliche Grüße\n{{ sender_name }}",
-            "en": "Enjoy your purchase!\n\nKind regards\n{{ sender_name }}",
+            "de": "Viel Freude mit Ihrem Einkauf!\n\nHerzliche Grüße\n{{ signed_by }}",
+            "en": "Enjoy your purchase!\n\nKind regards\n{{ signed_by }}",
         },
     },
 )
