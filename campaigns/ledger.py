@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from campaigns import pacing
 
@@ -68,6 +68,11 @@ def change(statement: str, parameters: Any) -> int:
 
 
 def passes_by_itself(error: Exception) -> bool:
-    """Whether PostgreSQL was away or two transactions met (classes 08 and 57P, 40001, 40P01)."""
+    """Whether PostgreSQL was away or two transactions met (classes 08 and 57P, 40001, 40P01).
+
+    psycopg2 calls a line that breaks now an OperationalError, now a bare DatabaseError without a code.
+    """
     code = getattr(error.__cause__, "pgcode", None)
+    if not isinstance(error, OperationalError | InterfaceError) and type(error) is not DatabaseError:
+        return False
     return code is None or code[:2] == "08" or code in {"57P01", "57P02", "57P03", "40001", "40P01"}

@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.utils.timezone import now
 
 from campaigns import bounces, breaker, composing, couponing, gating, pacing, rendering, tracking, transport
@@ -164,7 +164,7 @@ class Sender:
             except ValueError:
                 self._fail(order, claim.token, "impossible_address", "")
             except Exception as error:  # one bad row must not stop the queue
-                if isinstance(error, (OperationalError, InterfaceError)):
+                if isinstance(error, OperationalError | InterfaceError) or passes_by_itself(error):
                     raise
                 log.error("mail_not_made", delivery=str(pk), error=type(error).__name__)
                 self._fail(order, claim.token, "render_error", type(error).__name__)
@@ -177,11 +177,13 @@ class Sender:
         self._mark(order, "1", unfilled=reason == "render_error")
 
     def _send_one(self, mail: StableMessage, order: composing.Order, token: UUID, shop: Shop) -> None:
+        # Read before the gate opens: who is held up in between must not begin anew when the row may be another's.
+        deadline = time.monotonic() + 2 * settings.SEND_LEASE_S
         if not self._pass_gate(order, token, shop):
             return
         self.on_wire = True
         try:
-            outcome = self.mail.send(mail, seconds=2 * settings.SEND_LEASE_S)
+            outcome = self.mail.send(mail, deadline)
         except Exception as error:  # a transport that fails in a way of its own: it may have been sent
             log.error("transport_failed", delivery=str(order.id), error=type(error).__name__)
             outcome = Outcome(Verdict.UNKNOWN, type(error).__name__)
@@ -193,7 +195,7 @@ class Sender:
     def _pass_gate(self, order: composing.Order, token: UUID, shop: Shop) -> bool:
         try:
             ruling = gating.gate(order, token, shop, self.mail.name, paced=self._paced)
-        except (OperationalError, InterfaceError) as error:
+        except (DatabaseError, InterfaceError) as error:
             if not passes_by_itself(error):
                 raise
             # Whether the gate's transaction was committed is unclear, that nothing was sent is not.
@@ -269,7 +271,7 @@ class Sender:
         while True:
             try:
                 return statement()
-            except (OperationalError, InterfaceError) as error:
+            except (DatabaseError, InterfaceError) as error:
                 if not passes_by_itself(error) or connection.in_atomic_block:
                     raise
                 connection.close()

@@ -1,12 +1,15 @@
 """A mailing to oneself, made exactly as every other mail is, and never to anybody else."""
 
+import time
 from uuid import uuid4
 
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from campaigns import composing, couponing, recipes, transport
+from campaigns.filling import COUPON_VALUES
 from campaigns.models import Campaign
+from campaigns.recipe import Recipe
 from campaigns.transport import Verdict
 from crm import salutation
 from crm.models import Shop, User
@@ -41,8 +44,12 @@ def order_for(campaign: Campaign, address: str, language: str) -> composing.Orde
         coupon=couponing.example(batch) if batch else None,
         options=campaign.options,
         # Nothing happened that the mail could be about, so it speaks of the recipe's own examples.
-        own=dict(recipe.values) if recipe.standing or not campaign.pk else {},
+        own=_examples(recipe) if recipe.standing or not campaign.pk else {},
     )
+
+
+def _examples(recipe: Recipe) -> dict[str, str]:
+    return dict(recipe.values) | (COUPON_VALUES if recipe.brings == "always" else {})
 
 
 def send_to_myself(campaign: Campaign, user: User, language: str) -> str:
@@ -61,7 +68,7 @@ def send_to_myself(campaign: Campaign, user: User, language: str) -> str:
     message.subject = _("[Test] %(subject)s") % {"subject": message.subject}
     carrier = transport.configured()
     try:
-        outcome = carrier.send(message, SECONDS)
+        outcome = carrier.send(message, time.monotonic() + SECONDS)
     finally:
         carrier.close()
     if outcome.verdict is not Verdict.SENT:

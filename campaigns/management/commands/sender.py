@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 from django.core.management.base import BaseCommand
-from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from campaigns import planning, reasons, resolving, sending
 from loyalty import scoring
@@ -45,7 +45,7 @@ class Command(BaseCommand):
                     last_resolved = time.monotonic()
                 resolving.reap()
                 busy = one_round(sender)
-            except (OperationalError, InterfaceError) as error:
+            except (DatabaseError, InterfaceError) as error:
                 if not sending.passes_by_itself(error) or connection.in_atomic_block:
                     raise
                 log.warning("database_away", error=type(error).__name__)
