@@ -44,4 +44,14 @@ CHECKS: tuple[Invariant, ...] = (
         """SELECT noted.id FROM campaigns_mailuse noted JOIN campaigns_delivery delivery ON delivery.id = noted.delivery_id
         WHERE delivery.tracking <> 'person' OR delivery.message_class = 'transactional' OR delivery.sending_at IS NULL""",
     ),
+    rows_of(
+        "no surprise was given beyond its budget, and none that went was given back",
+        """SELECT period.id FROM campaigns_surpriseperiod period
+        WHERE period.gifts > period.gifts_most OR period.money > period.money_most
+           OR period.gifts < (SELECT count(*) FROM campaigns_surprisegift gift
+                              WHERE gift.period_id = period.id AND gift.returned_at IS NULL)
+        UNION ALL SELECT gift.id FROM campaigns_surprisegift gift
+        JOIN campaigns_delivery delivery ON delivery.id = gift.delivery_id
+        WHERE gift.returned_at IS NOT NULL AND delivery.state NOT IN ('suppressed', 'failed')""",
+    ),
 )

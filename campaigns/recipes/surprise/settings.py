@@ -18,7 +18,7 @@ from loyalty.models import CouponBatch
 
 MONTHS = Setting(
     "every_months",
-    gettext_lazy("A window lasts"),
+    gettext_lazy("Length of a window"),
     "number",
     default=6,
     minimum=1,
@@ -30,13 +30,13 @@ MONTHS = Setting(
 )
 FROM = Setting(
     "from_day",
-    gettext_lazy("One window only, from"),
+    gettext_lazy("First day of a single window"),
     "day",
     default="",
     required=False,
     help=gettext_lazy("With both days set, there is this one window, and the months above do not count."),
 )
-UNTIL = Setting("until_day", gettext_lazy("until"), "day", default="", required=False)
+UNTIL = Setting("until_day", gettext_lazy("Last day of that window"), "day", default="", required=False)
 GIFTS = Setting(
     "gifts",
     gettext_lazy("Gifts in a window, at most"),

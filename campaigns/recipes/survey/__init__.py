@@ -14,7 +14,7 @@ LOCK = 7_120_090
 
 AFTER = Setting(
     "after_days",
-    _("Asked after"),
+    _("Time after the purchase"),
     "number",
     default=10,
     minimum=1,
@@ -24,7 +24,7 @@ AFTER = Setting(
 )
 REST = Setting(
     "rest_days",
-    _("The same person again after"),
+    _("Rest before the same person is asked again"),
     "number",
     default=90,
     minimum=30,
