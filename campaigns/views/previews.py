@@ -52,13 +52,11 @@ def shown(campaign: Campaign, version: TemplateVersion | None, wanted: str, form
     if version is None:
         return HttpResponse(_("There is no text yet."), content_type=PLAIN)
     language = rendering.language_for(version, wanted, Shop.current().language)
-    message_class, coupon = (
-        recipes.everything()[campaign.recipe].message_class,
-        bool(campaign.options.get(couponing.OPTION)),
-    )
+    recipe = recipes.everything()[campaign.recipe]
+    coupon = bool(campaign.options.get(couponing.OPTION)) or (recipe.brings == "always" and not campaign.pk)
     try:
         values = _values(campaign, language)
-        content = rendering.compiled(version, language, message_class, coupon=coupon).fill(values)
+        content = rendering.compiled(version, language, recipe.message_class, coupon=coupon).fill(values)
     except (rendering.RenderError, KeyError) as error:
         return HttpResponse(str(error), content_type=PLAIN, status=422)
     if form == "text":
