@@ -55,11 +55,13 @@ def read_standing(value: str) -> tuple[date, str, str]:
 
 
 def movement_words(value: str) -> str:
-    """“2026-08.2026-09.first_time.repeat”, “….new.repeat”, or instead of the stages up, down, same or new."""
+    """“2026-08.2026-09.first_time.repeat”, “….new.repeat”, “….repeat.all”, or instead of the stages up, down, same or new."""
     start, end, codes = read_movement(value)
     span = {"start": month_name(start), "end": month_name(end)}
     if len(codes) == 2:
         old = _("new") if codes[0] == NEW else badges.STAGE_NAMES[codes[0]]
+        if codes[1] == ALL:
+            return _("from %(from)s to any stage, end of %(start)s to end of %(end)s") % (span | {"from": old})
         names = {"from": old, "to": badges.STAGE_NAMES[codes[1]]}
         return _("%(from)s → %(to)s, end of %(start)s to end of %(end)s") % (span | names)
     return {
@@ -79,7 +81,8 @@ def by_movement(customers: QuerySet[Customer], value: str) -> QuerySet[Customer]
     moved = moved.exclude(now__in=("", NOT_YET))
     if len(codes) == 2:
         old = ("", NOT_YET) if codes[0] == NEW else (STAGE_MARKS[codes[0]],)
-        found = moved.filter(old__in=old, now=STAGE_MARKS[codes[1]])
+        found = moved.filter(old__in=old)
+        found = found if codes[1] == ALL else found.filter(now=STAGE_MARKS[codes[1]])
     elif codes[0] == NEW:
         found = moved.filter(old__in=("", NOT_YET))
     else:
@@ -91,7 +94,7 @@ def by_movement(customers: QuerySet[Customer], value: str) -> QuerySet[Customer]
 def read_movement(value: str) -> tuple[date, date, tuple[str, ...]]:
     start, end, *codes = value.split(".")
     if len(codes) == 2:
-        STAGE_MARKS[codes[1]], codes[0] == NEW or STAGE_MARKS[codes[0]]
+        codes[1] == ALL or STAGE_MARKS[codes[1]], codes[0] == NEW or STAGE_MARKS[codes[0]]
     elif codes not in ([UP], [DOWN], [SAME], [NEW]):
         raise ValueError(value)
     return read_month(start), read_month(end), tuple(codes)

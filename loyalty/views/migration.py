@@ -14,7 +14,7 @@ from crm.display import number
 from loyalty import charts, insights, month_counts
 from loyalty.insights import Cell, Column, Picture, Table, listed
 from loyalty.models import MonthEnd
-from loyalty.month_filters import month_name
+from loyalty.month_filters import ALL, month_name
 from loyalty.months import SPANS, plus
 from loyalty.stages import STAGES
 from loyalty.views.standing import chosen, versions
@@ -98,7 +98,7 @@ def matrix(end: MonthEnd, span: int, moves: Moves, new: Counter[int]) -> Table:
             )
             for level, code in enumerate(CODES)
         ]
-        rows.append([stage.label, *cells, whole])
+        rows.append([stage.label, *cells, Cell(whole, listed(moved=f"{between}.{stage.code}.{ALL}"))])
     newcomers = [Cell(new[level], listed(moved=f"{between}.new.{code}")) for level, code in enumerate(CODES)]
     rows.append([_("new"), *newcomers, Cell(new.total(), listed(moved=f"{between}.new"))])
     return Table(
