@@ -77,6 +77,7 @@ def launch(request: HttpRequest, pk: int) -> HttpResponse:
             planning.launch(pk, form.cleaned_data["recipients"], request.user)  # type: ignore[arg-type]
         except LaunchError as error:
             form.add_error("recipients", str(error))
+            campaign = _checked_again(campaign, request)
         else:
             messages.success(request, _("The mailing is scheduled. It starts by itself."))
             return redirect("mailing", pk=pk)
@@ -86,6 +87,13 @@ def launch(request: HttpRequest, pk: int) -> HttpResponse:
     fresh = drafts.form_of(request, campaign, Shop.current(), campaign.recipe)
     context = drafts.draft_page(request, campaign, fresh, form, campaign.recipe)
     return render(request, "campaigns/draft.html", context, status=422)
+
+
+def _checked_again(campaign: Campaign, request: HttpRequest) -> Campaign:
+    """What was checked holds no more: count anew, so that the page shows what holds now."""
+    if campaign.status == Campaign.Status.CHECKED:
+        planning.check(campaign.pk, request.user)  # type: ignore[arg-type]
+    return mailing_of(campaign.pk)
 
 
 @requires("campaigns.manage")

@@ -140,7 +140,9 @@ class TestMonth:
         assert len(month.days) == 31 and all(len(week) == 7 for week in month.weeks)
 
     def test_weighs_the_load_of_a_day_against_what_may_go(self) -> None:
-        WarmUp.objects.create(transport=configured().name, started_on=date(2026, 12, 4), per_day=50, growth=2, ceiling=80)
+        WarmUp.objects.create(
+            transport=configured().name, started_on=date(2026, 12, 4), per_day=50, growth=2, ceiling=80
+        )
         mailing(send_at=on(5), checked_recipients=90)
         person("anna@example.test", "birthday", birth_month=12, birth_day=5)
         days = {day.day: day for day in calendar.month(date(2026, 12, 1)).days}

@@ -263,15 +263,69 @@ def test_the_audience_is_counted_for_the_stages_ticked_just_now(marketer):
     assert "Choose stages" in text_of(marketer.get("/campaigns/mailings/audience"))
 
 
-def test_a_wrong_number_launches_nothing_and_names_the_right_one(marketer):
+def checked(marketer, **changed):
+    """A draft that was kept and checked, and in which nothing was found."""
+    marketer.post("/campaigns/mailings/new", filled(**changed))
+    draft = Campaign.objects.get(standing=False)
+    marketer.post(f"/campaigns/mailings/{draft.pk}/check")
+    draft.refresh_from_db()
+    assert draft.status == "checked"
+    return draft
+
+
+def test_a_check_says_how_many_get_it_and_a_change_makes_it_a_draft_again(marketer):
     people(2)
+    draft = checked(marketer)
+    page = text_of(marketer.get(f"/campaigns/mailings/{draft.pk}/"))
+    assert "Type 2 to launch" in page and "Checked by Mirjam Kästner" in page
+    marketer.post(f"/campaigns/mailings/{draft.pk}/", filled(name="Anders"))
+    draft.refresh_from_db()
+    assert (draft.status, draft.checked_at, draft.checked_recipients) == ("draft", None, None)
+    assert "Type" not in text_of(marketer.get(f"/campaigns/mailings/{draft.pk}/"))
+
+
+def test_a_check_shows_what_is_wrong_and_nothing_is_launched(marketer):
+    people(1)
+    marketer.post("/campaigns/mailings/new", filled(send_on="", send_at=""))
+    draft = Campaign.objects.get(standing=False)
+    page = marketer.post(f"/campaigns/mailings/{draft.pk}/check", follow=True)
+    assert "day and time" in text_of(page)
+    response = marketer.post(f"/campaigns/mailings/{draft.pk}/launch", {"recipients": "1"})
+    assert response.status_code == 422 and "day and time" in text_of(response)
+    assert not Run.objects.exists()
+
+
+def test_an_unchecked_draft_is_not_launched_and_says_what_to_do(marketer):
+    people(1)
     marketer.post("/campaigns/mailings/new", filled())
     draft = Campaign.objects.get(standing=False)
+    response = marketer.post(f"/campaigns/mailings/{draft.pk}/launch", {"recipients": "1"})
+    assert response.status_code == 422 and "Check it" in text_of(response)
+
+
+def test_a_launched_mailing_is_moved_until_it_starts(marketer):
+    people(1)
+    draft = checked(marketer)
+    marketer.post(f"/campaigns/mailings/{draft.pk}/launch", {"recipients": "1"})
+    later = localtime(now()) + timedelta(days=9)
+    marketer.post(f"/campaigns/mailings/{draft.pk}/move", {"send_on": later.date().isoformat(), "send_at": "11:30"})
+    draft.refresh_from_db()
+    assert localtime(draft.send_at).date() == later.date()
+    for given in ({"send_on": "2020-01-01", "send_at": "10:00"}, {"send_on": "never"}, {}):
+        marketer.post(f"/campaigns/mailings/{draft.pk}/move", given)
+    assert Campaign.objects.get(pk=draft.pk).send_at == draft.send_at
+
+
+def test_a_wrong_number_launches_nothing_and_names_the_right_one(marketer):
+    people(2)
+    draft = checked(marketer)
     response = marketer.post(f"/campaigns/mailings/{draft.pk}/launch", {"recipients": "3"})
     assert response.status_code == 422
     assert "2 people" in text_of(response)
+    people(1)
+    assert "Type 3 to launch" in text_of(marketer.post(f"/campaigns/mailings/{draft.pk}/launch", {"recipients": "2"}))
     draft.refresh_from_db()
-    assert draft.status == "draft"
+    assert draft.status == "checked"
     assert not Delivery.objects.exists()
 
 
@@ -287,30 +341,19 @@ def test_what_is_no_number_launches_nothing(marketer, typed):
 def test_the_right_number_schedules_the_mailing(marketer):
     people(2)
     people(1, consent=False)
-    marketer.post("/campaigns/mailings/new", filled())
-    draft = Campaign.objects.get(standing=False)
+    draft = checked(marketer)
     marketer.post(f"/campaigns/mailings/{draft.pk}/launch", {"recipients": "2"})
     draft.refresh_from_db()
     assert draft.status == "scheduled"
     assert sorted(Delivery.objects.values_list("state", flat=True)) == ["planned", "planned", "suppressed"]
     page = marketer.get(f"/campaigns/mailings/{draft.pk}/")
     assert page.context["tally"].waiting == 2
-    assert page.context["reasons"] == [("The person has not agreed to this kind of mail.", 1)]
-
-
-def test_a_draft_without_a_time_cannot_be_launched(marketer):
-    people(1)
-    marketer.post("/campaigns/mailings/new", filled(send_on="", send_at=""))
-    draft = Campaign.objects.get(standing=False)
-    assert "day and time" in marketer.get(f"/campaigns/mailings/{draft.pk}/").context["missing"]
-    assert marketer.post(f"/campaigns/mailings/{draft.pk}/launch", {"recipients": "1"}).status_code == 422
-    assert not Run.objects.exists()
+    assert page.context["reasons"] == [("The person has not agreed to this kind of mail.", 1, "no_permission")]
 
 
 def test_a_launched_mailing_cannot_be_rewritten(marketer):
     people(1)
-    marketer.post("/campaigns/mailings/new", filled())
-    draft = Campaign.objects.get(standing=False)
+    draft = checked(marketer)
     planning.launch(draft.pk, 1)
     marketer.post(f"/campaigns/mailings/{draft.pk}/", filled(message_de="Etwas anderes"))
     assert Campaign.objects.get(pk=draft.pk).template_version.blocks[2]["text"]["de"] == "Wir bauen um."
@@ -318,8 +361,7 @@ def test_a_launched_mailing_cannot_be_rewritten(marketer):
 
 def test_a_mailing_is_paused_resumed_and_cancelled(marketer):
     people(2)
-    marketer.post("/campaigns/mailings/new", filled())
-    draft = Campaign.objects.get(standing=False)
+    draft = checked(marketer)
     planning.launch(draft.pk, 2)
     for verb, status in (("pause", "paused"), ("resume", "scheduled"), ("cancel", "cancelled")):
         marketer.post(f"/campaigns/mailings/{draft.pk}/{verb}")
@@ -332,8 +374,7 @@ def test_a_mailing_is_paused_resumed_and_cancelled(marketer):
 
 def test_a_copy_is_a_draft_that_sends_nothing(marketer):
     people(1)
-    marketer.post("/campaigns/mailings/new", filled())
-    original = Campaign.objects.get(standing=False)
+    original = checked(marketer)
     planning.launch(original.pk, 1)
     marketer.post(f"/campaigns/mailings/{original.pk}/copy")
     made = Campaign.objects.filter(standing=False).latest("pk")

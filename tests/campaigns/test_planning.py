@@ -265,7 +265,8 @@ class TestProgress:
         assert found.rate is None and found.left is None
 
     @pytest.mark.parametrize(
-        ("seconds", "said"), [(1, "1 second"), (89, "89 seconds"), (600, "10 minutes"), (7200, "2 hours"), (259200, "3 days")]
+        ("seconds", "said"),
+        [(1, "1 second"), (89, "89 seconds"), (600, "10 minutes"), (7200, "2 hours"), (259200, "3 days")],
     )
     def test_says_a_span_as_people_do(self, seconds: int, said: str) -> None:
         assert progress.about(timedelta(seconds=seconds)) == said

@@ -68,7 +68,13 @@ class TestOfAMailing:
         campaign = mailing(hold_out=50)
         planning.launch(campaign.pk, planning.preview(campaign).recipients)
         Delivery.objects.filter(customer=people[0]).delete()
-        DeliveryFactory(campaign=campaign, customer=people[0], state="suppressed", reason="hold_out", settled_at=now() - timedelta(1))
+        DeliveryFactory(
+            campaign=campaign,
+            customer=people[0],
+            state="suppressed",
+            reason="hold_out",
+            settled_at=now() - timedelta(1),
+        )
         assert told(people[0], campaign)["Control group"] == (
             "no", "The customer belongs to the control group of 50 per cent, which gets nothing, for comparison."
         )  # fmt: skip
