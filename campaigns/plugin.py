@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import django_filters
 from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 from django.utils.functional import Promise
@@ -12,17 +13,19 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from campaigns import gating, invariants, mail_use, personal, sending, tracking
+from campaigns import gating, invariants, mail_use, news, personal, sending, surprises, tracking
+from campaigns.segments import customer_list as segment_filter
 from campaigns.models import Delivery, MailUse
 from campaigns.panels import panels
 from campaigns.reasons import ICONS, sentence
 from crm.invariants import Invariant
 from crm.models import Customer, User
-from crm.plugins import NavEntry, Panel, Plugin, TimelineEntry
+from crm.plugins import ListAction, NavEntry, Panel, Plugin, TimelineEntry
 from crm.presence import has
 from crm.privacy.registry import Table
 from crm.privacy.retention import Rule
 from crm.privacy.sections import Section
+from crm.worklist import Entry
 
 State = Delivery.State
 KIND, USE = "mail", "mail_use"
@@ -44,8 +47,8 @@ class CampaignsPlugin(Plugin):
         if not has(customer, Delivery):
             return found
         if KIND in kinds:
-            rows = told(customer).filter(at__lt=before).select_related("campaign").order_by("-at", "-pk")[:limit]  # type: ignore[misc]
-            found += [_entry(row) for row in rows]
+            rows = news.with_news(told(customer)).filter(at__lt=before).select_related("campaign")  # type: ignore[misc]
+            found += [_entry(row) for row in rows.order_by("-at", "-pk")[:limit]]
         if USE in kinds:
             found += [_use(moment) for moment in mail_use.of_person(customer, before, limit)]
         return sorted(found, key=lambda entry: entry.at, reverse=True)[:limit]
@@ -54,6 +57,15 @@ class CampaignsPlugin(Plugin):
         if not has(customer, Delivery):
             return {}
         return {KIND: told(customer).count(), USE: mail_use.number(customer)}
+
+    def filters(self) -> dict[str, django_filters.Filter]:
+        return segment_filter.filters()
+
+    def list_actions(self, user: User) -> Sequence[ListAction]:
+        return segment_filter.actions(user)
+
+    def worklist(self, user: User, limit: int) -> Iterable[Entry]:
+        return news.to_ask(limit)
 
     def greetings(self, day: date, customer_ids: Sequence[int]) -> dict[int, datetime]:
         """Birthday mails of the year that are planned, on their way or sent."""
@@ -108,7 +120,7 @@ class CampaignsPlugin(Plugin):
 def told(customer: Customer) -> QuerySet[Delivery]:
     """The mails that have a place in the timeline, with `at`: sent, refused or in doubt, not what is still to come."""
     at = Coalesce("settled_at", "sending_at", "planned_at")
-    return Delivery.objects.filter(customer=customer, state__in=TOLD).annotate(at=at)
+    return surprises.told(Delivery.objects.filter(customer=customer, state__in=TOLD)).annotate(at=at)
 
 
 def _entry(row: Delivery) -> TimelineEntry:
@@ -118,9 +130,11 @@ def _entry(row: Delivery) -> TimelineEntry:
         State.UNKNOWN: _("Unclear whether sent: %(name)s"),
     }
     title = titles.get(State(row.state), _("Mail not sent: %(name)s")) % {"name": row.campaign.name}
-    why = sentence(row.reason) if row.reason else ""
-    tone = tone if tone in ("good", "bad") else ""
-    return TimelineEntry(at=row.at, kind=KIND, icon=icon, title=title, notes=[why] if why else [], tone=tone)  # type: ignore[attr-defined]
+    why = [sentence(row.reason)] if row.reason else []
+    told_since, warning = news.of(row)
+    tone = "bad" if warning else tone if tone in ("good", "bad") else ""
+    notes = why + told_since
+    return TimelineEntry(at=row.at, kind=KIND, icon=icon, title=title, notes=notes, tone=tone, warning=warning)  # type: ignore[attr-defined]
 
 
 def _use(moment: mail_use.Moment) -> TimelineEntry:

@@ -12,10 +12,11 @@ from django.utils.timezone import now
 from campaigns import bounces, resolving
 from campaigns.bounces import Report
 from campaigns.models import Campaign, Delivery, Receipt
+from campaigns.plugin import CampaignsPlugin
 from crm import consent, keyed, permission
 from crm.models import ConsentEvent, ConsentState, ContactPoint, Customer, Suppression
 from tests.campaigns.people import mailing, open_shop, person
-from tests.factories import EmailFactory
+from tests.factories import AssessmentFactory, EmailFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -257,6 +258,26 @@ class TestEvidence:
         assert resolving.resolve()["again"] == 1
         lost.refresh_from_db()
         assert lost.state == "planned"
+
+
+class TestStaff:
+    def test_see_it_on_the_mail_in_the_timeline(self) -> None:
+        anna = person("anna@example.test", "newsletter")
+        mail = went(anna)
+        tell(mail, "delivered")
+        tell(mail, "bounced")
+        [entry] = CampaignsPlugin().timeline(anna, {"mail"}, now() + timedelta(days=1), 10)
+        assert (entry.tone, entry.warning) == ("bad", "came back for good")
+        assert [note for note in entry.notes if note.startswith("came back for good on ")]
+
+    def test_are_asked_to_find_the_new_address_of_loyal_customers(self) -> None:
+        loyal, other, long_ago = (person(f"p{number}@example.test") for number in range(3))
+        for customer, stage in ((loyal, "loyal"), (other, "repeat"), (long_ago, "ambassador")):
+            AssessmentFactory(customer=customer, stage=stage)
+            tell(went(customer), "bounced")
+        ContactPoint.objects.filter(customer=long_ago).update(bounced_at=now() - timedelta(days=40))
+        [entry] = CampaignsPlugin().worklist(UserFactory(), 10)
+        assert (entry.customer_id, entry.group) == (loyal.pk, "data")
 
 
 def test_a_batch_is_the_same_as_one_by_one_in_a_fixed_number_of_queries(django_assert_max_num_queries: Any) -> None:

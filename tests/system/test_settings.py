@@ -46,6 +46,8 @@ def test_sound_values_are_taken():
         ("PUBLIC_BASE_URL", "crm.example.test", "https://crm.example.com"),
         ("DATABASE_URL", "sqlite:///db", "postgres://user:password@host/name"),
         ("RECEIPT_SECRET", "short", "32 characters"),
+        ("BOUNCE_ADDRESS", "bounces+shop@shop.test", "no +"),
+        ("BOUNCE_MAILBOX", "imaps://mail.shop.test/INBOX", "imaps://user:password@host/INBOX"),
         ("ALLOWED_HOSTS", "*", "List the names"),
         ("SEND_LEASE_S", "soon", "Leave it out for 60"),
         ("SEND_GRACE_S", "-1", "Leave it out for 900"),
@@ -58,3 +60,10 @@ def test_a_wrong_value_stops_the_start_with_a_hint(name: str, value: str, hint: 
     assert started.returncode != 0
     last = started.stderr.strip().splitlines()[-1]
     assert name in last and hint in last
+
+
+def test_a_mail_provider_may_not_report_without_a_password():
+    for given in ({}, {"ANYMAIL_WEBHOOK_SECRET": "mail:short"}, {"ANYMAIL_WEBHOOK_SECRET": "w" * 40}):
+        started = load_settings(ANYMAIL_ESP="postmark", **given)
+        assert started.returncode != 0 and "ANYMAIL_WEBHOOK_SECRET" in started.stderr
+    assert load_settings(ANYMAIL_ESP="postmark", ANYMAIL_WEBHOOK_SECRET=f"mail:{'w' * 40}").returncode == 0
