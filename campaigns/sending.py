@@ -230,7 +230,8 @@ class Sender:
             self._rest(outcome.reply)
         elif outcome.domain:
             self._busy.add(domain_of(order))
-            self._persist(lambda: breaker.trouble(self.mail.name, outcome.reply, domain_of(order)))
+            rests = self._persist(lambda: breaker.trouble(self.mail.name, outcome.reply, domain_of(order)))
+            self._paced = self._paced or rests > 0
 
     def _too_busy(self, order: composing.Order, outcome: Outcome) -> bool:
         """Whether a server that wants no more mails for one domain said so of another one just before: it is the server."""
