@@ -107,10 +107,10 @@ class _Line:
 def _lines(rows: QuerySet[Delivery]) -> Iterable[str]:
     out = csv.writer(_Line())
     yield "\ufeff" + out.writerow(["customer", "state", "reason", "planned_at", "settled_at"])
-    found = rows.order_by("pk").values_list("customer__number", "state", "reason", "planned_at", "settled_at")
-    for number, state, reason, planned_at, settled_at in found.iterator(chunk_size=5_000):
+    found = rows.order_by("pk").values_list("customer_id", "state", "reason", "planned_at", "settled_at")
+    for customer, state, reason, planned_at, settled_at in found.iterator(chunk_size=5_000):
         moments = [one.isoformat() if one else "" for one in (planned_at, settled_at)]
-        yield out.writerow([number, state, reason, *moments])
+        yield out.writerow([f"K-{customer}", state, reason, *moments])
 
 
 # Mails of which nobody knows whether they went
