@@ -99,6 +99,10 @@ class OwnCodeForm(Styled, forms.Form):
     uses = forms.IntegerField(min_value=1, max_value=10_000_000, initial=100, label=_("How often in all"))
 
 
+class OneForm(Styled, forms.Form):
+    batch = forms.ModelChoiceField(CouponBatch.objects.filter(stopped_at=None).order_by("-pk"), label=_("Coupon"))
+
+
 class GiveForm(Styled, forms.Form):
     """Codes for the customers of a list. The number is typed in, so that nobody gives away more than meant."""
 

@@ -18,6 +18,7 @@ from crm import sql
 from crm.days import today
 from crm.models import Customer, User
 from loyalty.coupons import codes, ledger, terms
+from loyalty.coupons.ledger import Actor
 from loyalty.models import Coupon, CouponBatch
 
 CHUNK = 20_000
@@ -26,6 +27,7 @@ IN_PARTS = 100_000  # how often an amount may be spent in parts: its `left` ends
 # Reasons that no person wrote; pages translate them.
 NOT_SENT = gettext_noop("mail not sent")
 RUN_OUT = gettext_noop("run out")
+REPLACED = gettext_noop("replaced by a new code")
 
 STAGING = """
 CREATE TEMP TABLE IF NOT EXISTS st_coupon (position bigint, code text, written text, customer_id bigint, cause text,
@@ -93,6 +95,24 @@ def issue(
     for first in range(0, len(wanted), CHUNK):
         made += _store(wanted[first : first + CHUNK], parameters)
     return made
+
+
+def again(coupon: Coupon, by: Actor) -> Coupon:
+    """A new code in the place of one that was lost: the same terms, holder, last day and uses left; the old one ends.
+
+    Raises IssueError for a code that cannot be used any more, or of which an amount was spent in parts.
+    """
+    with transaction.atomic():
+        old = Coupon.objects.select_for_update(of=["self"]).select_related("batch").get(pk=coupon.pk)
+        if ledger.standing(old, today()) not in ("", "not_yet"):
+            raise IssueError(_("This code cannot be used any more, so nothing is replaced. Issue a new one instead."))
+        if old.left is not None and old.left != old.batch.value:
+            raise IssueError(_("A part of this code was spent already. End it, and give what is left another way."))
+        ledger.void([old.pk], by, REPLACED)
+        uses = None if old.batch.in_parts else old.uses - old.used
+        wanted = Wanted(old.customer_id, f"instead of {old.pk}", uses=uses, valid_until=old.valid_until)
+        (code,) = issue(old.batch, [wanted], by.staff, reason=REPLACED)
+        return Coupon.objects.select_related("batch", "customer").get(code=code)
 
 
 def many(

@@ -1,7 +1,7 @@
 from django.urls import path
 
 from loyalty.counter import pages as counter
-from loyalty.coupons import api, pages
+from loyalty.coupons import api, pages, single
 
 urlpatterns = [
     path("api/v1/coupons/check", api.CouponCheck.as_view(), name="coupons_check"),
@@ -28,4 +28,6 @@ urlpatterns = [
     path("coupons/batches/<int:pk>/codes.csv", pages.download, name="coupon_download"),
     path("coupons/codes/<str:code>/", pages.code, name="coupon"),
     path("coupons/codes/<str:code>/void/", pages.void, name="coupon_void"),
+    path("coupons/codes/<str:code>/replace/", single.replace, name="coupon_replace"),
+    path("customers/<int:pk>/coupons/give/", single.give, name="coupon_give_one"),
 ]

@@ -123,3 +123,33 @@ class TestGiving:
         as_staff("marketer").post(f"/coupons/batches/{made.batch_id}/stop/")
         with pytest.raises(ledger.Refused):
             ledger.redeem(made.code, basket(50), till())
+
+
+class TestOneByHand:
+    def test_a_customer_is_given_a_code_from_the_profile_once_a_day(self, as_staff) -> None:
+        marketer, made, anna = as_staff("marketer"), batch(), CustomerFactory()
+        assert f"/customers/{anna.pk}/coupons/give/" in text(marketer.get(f"/customers/{anna.pk}/"))
+        for _twice in range(2):
+            marketer.post(f"/customers/{anna.pk}/coupons/give/", {"batch": made.pk})
+        assert [one.customer for one in made.coupons.all()] == [anna]
+        assert marketer.post(f"/customers/{anna.pk}/coupons/give/", {"batch": ""}).status_code == 422
+        assert as_staff("support").get(f"/customers/{anna.pk}/coupons/give/").status_code == 403
+
+    def test_a_lost_code_is_replaced_with_what_was_left_of_it(self, as_staff) -> None:
+        support, anna = as_staff("support"), CustomerFactory()
+        lost = coupon(batch(uses=3), anna)
+        ledger.redeem(lost.code, basket(), till())
+        answer = support.post(f"/coupons/codes/{lost.code}/replace/", follow=True)
+        fresh = Coupon.objects.exclude(pk=lost.pk).get()
+        lost.refresh_from_db()
+        assert lost.voided_at and "The new code is" in text(answer)
+        assert (fresh.customer, fresh.uses - fresh.used, fresh.valid_until) == (anna, 2, lost.valid_until)
+        assert list(CouponEntry.objects.filter(step="voided").values_list("reason", flat=True)) == ["replaced by a new code"]
+
+    def test_neither_an_ended_code_nor_one_spent_in_part_is_replaced(self, as_staff) -> None:
+        support, ended, parts = as_staff("support"), coupon(), coupon(batch(value=20, in_parts=True))
+        ledger.void([ended.pk], till(), "lost")
+        ledger.redeem(parts.code, basket(5), till("other"))
+        for one, said in ((ended, "cannot be used any more"), (parts, "A part of this code was spent")):
+            assert said in text(support.post(f"/coupons/codes/{one.code}/replace/", follow=True))
+        assert Coupon.objects.count() == 2
