@@ -8,12 +8,14 @@ import structlog
 
 _ADDRESS = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.\w+")
 _NUMBER = re.compile(r"(?:\+|\b0)\d[\d /-]{6,}\d")
+# What the links in mails open is open to whoever reads them.
+_TOKEN = re.compile(r"(/(?:u|l|o|confirm|preferences|survey)/)[\w-]{6,}")
 # PostgreSQL repeats whole rows in the details of an error, line breaks included.
 _ROW = re.compile(r"(DETAIL|CONTEXT|QUERY|STATEMENT):.*?(?=\n\n|\Z)", re.DOTALL)
 
 
 def mask(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
-    """Replace e-mail addresses, phone numbers and database rows in every text of a log entry.
+    """Replace e-mail addresses, phone numbers, database rows and the tokens of links in every text of a log entry.
 
     Of a request's address the query goes: names are searched and coupon codes looked up in it.
     """
@@ -21,8 +23,13 @@ def mask(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
         event["request"] = event["request"].partition("?")[0]
     for key, value in event.items():
         if key not in {"timestamp", "request_id"} and isinstance(value, str):
-            event[key] = _NUMBER.sub("[number]", _ADDRESS.sub("[address]", _ROW.sub("[row]", value)))
+            event[key] = _cleaned(value)
     return event
+
+
+def _cleaned(text: str) -> str:
+    text = _TOKEN.sub(r"\1[token]", _ROW.sub("[row]", text))
+    return _NUMBER.sub("[number]", _ADDRESS.sub("[address]", text))
 
 
 _SHARED: list[Any] = [

@@ -1,8 +1,8 @@
 """The text a surprise starts with. It holds alone, and with a coupon below it."""
 
 SUBJECT = {
-    "de": "Einfach so: eine kleine Freude für Sie",
-    "en": "Just because: a little something for you",
+    "de": "Einfach so: Wir haben an Sie gedacht",
+    "en": "Just because: we thought of you",
 }
 
 BLOCKS = (
