@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _t
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 LANGUAGES = ("de", "en")
 MAX_BLOCKS, MAX_TEXT, MAX_SUBJECT, MAX_BUTTON, MAX_OPTIONS, MAX_URL = 30, 10_000, 150, 60, 6, 500
@@ -31,21 +31,29 @@ BROKEN_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u
 class BlockKind(models.TextChoices):
     """The kinds of blocks a mail is made of; rules about good mails read these, not guesses (`domain.md` 6)."""
 
-    GREETING = "greeting", _("greeting")
-    APPRECIATION = "appreciation", _("appreciation")
-    BAD_NEWS = "bad_news", _("bad news")
-    REASON = "reason", _("reason")
-    CHOICE = "choice", _("choice")
-    BENEFIT = "benefit", _("benefit")
-    SURPRISE = "surprise", _("surprise")
-    REQUEST = "request", _("request")
-    CTA = "cta", _("call to action")
-    CLOSING = "closing", _("closing")
-    LEGAL = "legal", _("legal notice")
+    GREETING = "greeting", gettext_lazy("greeting")
+    APPRECIATION = "appreciation", gettext_lazy("appreciation")
+    BAD_NEWS = "bad_news", gettext_lazy("bad news")
+    REASON = "reason", gettext_lazy("reason")
+    CHOICE = "choice", gettext_lazy("choice")
+    BENEFIT = "benefit", gettext_lazy("benefit")
+    SURPRISE = "surprise", gettext_lazy("surprise")
+    REQUEST = "request", gettext_lazy("request")
+    CTA = "cta", gettext_lazy("call to action")
+    CLOSING = "closing", gettext_lazy("closing")
+    LEGAL = "legal", gettext_lazy("legal notice")
 
 
-KANO = (("M", _("expected anyway")), ("O", _("the more, the better")), ("A", _("delights")))
-ABOUTS = (("review", _("a review")), ("survey", _("a survey")), ("other", _("something else")))
+KANO = (
+    ("M", gettext_lazy("expected anyway")),
+    ("O", gettext_lazy("the more, the better")),
+    ("A", gettext_lazy("delights")),
+)
+ABOUTS = (
+    ("review", gettext_lazy("a review")),
+    ("survey", gettext_lazy("a survey")),
+    ("other", gettext_lazy("something else")),
+)
 
 
 @dataclass(frozen=True)
@@ -61,17 +69,24 @@ class Kind:
 KINDS = {
     kind.code.value: kind
     for kind in (
-        Kind(BlockKind.GREETING, _("The salutation, as it fits each person."), "user"),
-        Kind(BlockKind.APPRECIATION, _("Thanks for something definite."), "heart"),
-        Kind(BlockKind.BAD_NEWS, _("Something unpleasant. Say it early, once and whole."), "cloud-rain"),
-        Kind(BlockKind.REASON, _("Why it is so. Whoever hears a reason minds less."), "info-circle"),
-        Kind(BlockKind.CHOICE, _("Ways to go on. Up to three; the best one last."), "list-check", ("options",)),
-        Kind(BlockKind.BENEFIT, _("News, an offer, something of use."), "gift", ("kano", "coupon")),
-        Kind(BlockKind.SURPRISE, _("Something nobody expects. Never announce it."), "confetti", ("kano", "name")),
-        Kind(BlockKind.REQUEST, _("You ask for something. Say why."), "message-2", ("about",)),
-        Kind(BlockKind.CTA, _("One button that leads somewhere."), "click", ("url", "promo")),
-        Kind(BlockKind.CLOSING, _("The last impression: friendly, no demand."), "feather"),
-        Kind(BlockKind.LEGAL, _("Terms in small print. The legal notice itself comes by itself."), "scale"),
+        Kind(BlockKind.GREETING, gettext_lazy("The salutation, as it fits each person."), "user"),
+        Kind(BlockKind.APPRECIATION, gettext_lazy("Thanks for something definite."), "heart"),
+        Kind(BlockKind.BAD_NEWS, gettext_lazy("Something unpleasant. Say it early, once and whole."), "cloud-rain"),
+        Kind(BlockKind.REASON, gettext_lazy("Why it is so. Whoever hears a reason minds less."), "info-circle"),
+        Kind(
+            BlockKind.CHOICE, gettext_lazy("Ways to go on. Up to three; the best one last."), "list-check", ("options",)
+        ),
+        Kind(BlockKind.BENEFIT, gettext_lazy("News, an offer, something of use."), "gift", ("kano", "coupon")),
+        Kind(
+            BlockKind.SURPRISE,
+            gettext_lazy("Something nobody expects. Never announce it."),
+            "confetti",
+            ("kano", "name"),
+        ),
+        Kind(BlockKind.REQUEST, gettext_lazy("You ask for something. Say why."), "message-2", ("about",)),
+        Kind(BlockKind.CTA, gettext_lazy("One button that leads somewhere."), "click", ("url", "promo")),
+        Kind(BlockKind.CLOSING, gettext_lazy("The last impression: friendly, no demand."), "feather"),
+        Kind(BlockKind.LEGAL, gettext_lazy("Terms in small print. The legal notice itself comes by itself."), "scale"),
     )
 }
 
@@ -127,39 +142,39 @@ def languages(subject: Mapping[str, str], blocks: Sequence[Mapping[str, Any]]) -
 
 def _subject_faults(subject: Any) -> Iterable[str]:
     if not _is_text(subject, 2 * MAX_SUBJECT):
-        yield _t("The subject must be one text for each language.")
+        yield _("The subject must be one text for each language.")
     elif any(BROKEN_LINE.search(line) for line in subject.values()):
-        yield _t("The subject must be one line without control characters.")
+        yield _("The subject must be one line without control characters.")
 
 
 def _faults(blocks: Any) -> Iterable[str]:
     if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
-        yield _t("The text must be a list of blocks.")
+        yield _("The text must be a list of blocks.")
         return
     if len(blocks) > MAX_BLOCKS:
-        yield _t("A mail has at most %(most)s blocks, this one %(n)s.") % {"most": MAX_BLOCKS, "n": len(blocks)}
+        yield _("A mail has at most %(most)s blocks, this one %(n)s.") % {"most": MAX_BLOCKS, "n": len(blocks)}
         return
     for place, block in enumerate(blocks, 1):
         for fault in _block_faults(block):
-            yield _t("Block %(place)s: %(fault)s") % {"place": place, "fault": fault}
+            yield _("Block %(place)s: %(fault)s") % {"place": place, "fault": fault}
 
 
 def _block_faults(block: dict[str, Any]) -> Iterable[str]:
     kind = KINDS.get(block.get("kind", ""))
     if kind is None:
-        yield _t("There is no such kind: %(kind)s.") % {"kind": block.get("kind")}
+        yield _("There is no such kind: %(kind)s.") % {"kind": block.get("kind")}
         return
     if odd := sorted(block.keys() - {"kind", "text", *kind.more}):
-        yield _t("Blocks of this kind have no “%(key)s”.") % {"key": odd[0]}
+        yield _("Blocks of this kind have no “%(key)s”.") % {"key": odd[0]}
     if not _is_text(block.get("text"), MAX_TEXT):
-        yield _t("It needs one text of up to %(n)s characters for each language.") % {"n": MAX_TEXT}
+        yield _("It needs one text of up to %(n)s characters for each language.") % {"n": MAX_TEXT}
     for key in kind.more:
         if key in block and not _ALLOWED[key](block[key]):
-            yield _t("Its “%(key)s” cannot be kept.") % {"key": key}
+            yield _("Its “%(key)s” cannot be kept.") % {"key": key}
     if kind.code == BlockKind.CHOICE and not block.get("options"):
-        yield _t("A choice needs its options.")
+        yield _("A choice needs its options.")
     if kind.code == BlockKind.CTA and not block.get("url"):
-        yield _t("A button needs the address to which it leads.")
+        yield _("A button needs the address to which it leads.")
 
 
 def _is_text(found: Any, most: int) -> bool:
