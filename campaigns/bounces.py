@@ -25,7 +25,6 @@ from crm.models import ConsentState, ContactPoint, Customer, Purpose, Suppressio
 log = structlog.get_logger(__name__)
 
 Status = Receipt.Status
-# The receiving server had it, or the provider did: that is all the evidence the queue needs.
 ENDS = (Status.SPAM_REPORT, Status.UNSUBSCRIBED)
 RELAY = "receipts"
 
@@ -78,11 +77,12 @@ def take(reports: Iterable[Report]) -> int:
     kept = _keep(_one_each(_named(list(reports))))
     if not kept:
         return 0
-    _settle([row["id"] for row in kept])
-    _close([row for row in kept if row["status"] == Status.BOUNCED])
-    breaker.came_back([row["id"] for row in kept if row["status"] == Status.BOUNCED and row["new"]])
-    weigh([row["id"] for row in kept if row["status"] in (Status.SOFT_BOUNCED, Status.DELIVERED)])
+    # Customers before addresses before mails, as imports, erasures and the gate lock them.
     _end([row for row in kept if row["status"] in ENDS])
+    _close([row for row in kept if row["status"] == Status.BOUNCED])
+    weigh([row["id"] for row in kept if row["status"] in (Status.SOFT_BOUNCED, Status.DELIVERED)])
+    _settle([row["id"] for row in kept])
+    breaker.came_back([row["id"] for row in kept if row["status"] == Status.BOUNCED and row["new"]])
     return sum(row["new"] for row in kept)
 
 

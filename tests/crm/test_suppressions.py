@@ -35,7 +35,7 @@ class TestLookUp:
         customer = CustomerFactory(given_name="Anna", family_name="Beispiel")
         EmailFactory(customer=customer, value="Anna@example.test", normal="anna@example.test")
         page = client.post(PAGE, {"asked": " ANNA@Example.test "}).content.decode()
-        assert "gets no advertising" in page and "reported as spam" in page and "postmark" in page
+        assert "gets no advertising" in page and "Reported as spam" in page and "postmark" in page
         assert "Anna Beispiel" in page
 
     def test_another_address_and_a_phone_number(self, client: Client, admin: User) -> None:
