@@ -28,8 +28,9 @@ UPDATE campaigns_delivery SET
 WHERE id IN (SELECT id FROM campaigns_delivery WHERE state = 'claimed' AND lease_until < now()
              FOR UPDATE SKIP LOCKED) AND state = 'claimed'
 """
+# The reason stays: it is the ground that the gate found, and the proof of it should the mail have gone.
 WONDER = """
-UPDATE campaigns_delivery SET state = 'unknown', reason = 'no_answer'
+UPDATE campaigns_delivery SET state = 'unknown'
 WHERE id IN (SELECT id FROM campaigns_delivery WHERE state = 'sending' AND lease_until < now() - %(grace)s
              FOR UPDATE SKIP LOCKED) AND state = 'sending'
 """

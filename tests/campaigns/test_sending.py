@@ -214,7 +214,7 @@ class TestCrashes:
         assert states() == {"sending": 1}
         Delivery.objects.update(lease_until=now() - timedelta(seconds=910))
         resolving.resolve()
-        assert Delivery.objects.values_list("state", "reason").get() == ("unknown", "no_answer")
+        assert Delivery.objects.values_list("state", "reason").get() == ("unknown", "consent")
 
 
 class TestDoubt:
