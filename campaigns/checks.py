@@ -10,8 +10,9 @@ from functools import cached_property
 
 from django.utils.translation import gettext as _
 
-from campaigns import couponing, freezing, recipes, rendering, segments
+from campaigns import couponing, freezing, mail_auth, recipes, rendering, segments
 from campaigns.freezing import Audience
+from campaigns.mail_auth_words import said
 from campaigns.models import Campaign
 from campaigns.recipe import Recipe
 from crm.models import Shop
@@ -74,7 +75,12 @@ def audience(draft: Draft) -> Iterable[str]:
     return [_("Nobody would get this mail. Choose other stages, or wait for permissions.")]
 
 
-CHECKS: Sequence[Callable[[Draft], Iterable[str]]] = (text, facts, coupon, moment, segment, audience)
+def authentication(draft: Draft) -> Iterable[str]:
+    """A probe did not show that mailbox providers cannot trust the button for unsubscribing."""
+    return [said(one).sentence for one in mail_auth.blocking(mail_auth.known(mail_auth.kept_for(draft.shop)))]
+
+
+CHECKS: Sequence[Callable[[Draft], Iterable[str]]] = (text, facts, coupon, moment, segment, audience, authentication)
 
 
 def problems(draft: Draft) -> list[str]:

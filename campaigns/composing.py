@@ -8,11 +8,13 @@ from email.headerregistry import Address as MailAddress
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import connection
 from django.utils import formats, translation
+from django.utils.html import escape
+from django.utils.timezone import now
 
 from campaigns import couponing, recipes, rendering, return_path, tracking, transport
 from campaigns.message import StableMessage
@@ -147,6 +149,26 @@ def compose(
     message.envelope_from = return_path.of(order.id)
     if order.occasion and (told := recipes.everything()[order.recipe].composed):
         told(order.occasion, message_id(order.id), f"{content.subject}\n{content.text}\n{content.html}")
+    return message
+
+
+def probe(number: UUID, address: str, subject: str, text: str, shop: Shop) -> StableMessage:
+    """A mail that shows how advertising arrives: its headers, about nobody. Raises ValueError as `compose`."""
+    order = Order(
+        number, 0, 0, "", "advertising", "newsletter", now(), uuid4(), "", salutation.Address("person", "", "", "", "", ""),
+        address, "", {},
+    )  # fmt: skip
+    message = StableMessage(
+        subject,
+        text,
+        str(_mail_address(shop.sender_name or shop.name, shop.sender_email)),
+        [transport.in_ascii(address)],
+        headers=_headers(order, unsubscribe_url(order.person_key, order.purpose)),
+    )
+    message.attach_alternative(f"<p>{escape(text)}</p>", "text/html")
+    message.boundary = f"=_{number.hex}"
+    message.metadata = {"d": str(number)}
+    message.envelope_from = return_path.of(number)
     return message
 
 

@@ -13,13 +13,25 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from campaigns import gating, invariants, mail_use, news, personal, sending, surprises, tracking
-from campaigns.segments import customer_list as segment_filter
+from campaigns import (
+    breaker,
+    gating,
+    invariants,
+    mail_use,
+    news,
+    pacing,
+    personal,
+    sending,
+    surprises,
+    tracking,
+    transport,
+)
 from campaigns.models import Delivery, MailUse
 from campaigns.panels import panels
 from campaigns.reasons import ICONS, sentence
+from campaigns.segments import customer_list as segment_filter
 from crm.invariants import Invariant
-from crm.models import Customer, User
+from crm.models import Customer, Shop, User
 from crm.plugins import ListAction, NavEntry, Panel, Plugin, TimelineEntry
 from crm.presence import has
 from crm.privacy.registry import Table
@@ -37,6 +49,7 @@ WAIT_FOR_WIRE_S = 2.0
 
 class CampaignsPlugin(Plugin):
     timeline_kinds: dict[str, str | Promise] = {KIND: gettext_lazy("Mails"), USE: gettext_lazy("Opens and clicks")}
+    settings_tabs = (NavEntry(gettext_lazy("Sending"), "sending", "send", "settings.manage", 25),)
     nav = (NavEntry(gettext_lazy("Campaigns"), "campaigns", "send", "campaigns.view", 30),)
 
     def panels(self, customer: Customer, user: User) -> Iterable[Panel]:
@@ -99,7 +112,11 @@ class CampaignsPlugin(Plugin):
         return invariants.CHECKS
 
     def readiness(self) -> Iterable[tuple[str, str]]:
-        return [("sender", sender_finding()), ("oldest_due", lateness_finding())]
+        return [
+            ("sender", sender_finding()),
+            ("oldest_due", lateness_finding()),
+            ("mail_server", breaker.server_finding()),
+        ]
 
     def personal_data(self) -> Sequence[Table]:
         return personal.TABLES
@@ -160,12 +177,12 @@ def sender_finding() -> str:
 def lateness_finding() -> str:
     """For how long a mail that might go has been waiting; "ok" if not long."""
     rows = sending.fetch(
-        """SELECT extract(epoch FROM clock_timestamp() - min(delivery.not_before))
+        f"""SELECT extract(epoch FROM clock_timestamp() - min(delivery.not_before))
         FROM campaigns_campaign campaign CROSS JOIN LATERAL (
           SELECT greatest(min(not_before), min(planned_at)) AS not_before FROM campaigns_delivery
-          WHERE campaign_id = campaign.id AND state = 'planned' AND not_before <= %s AND not_after > now()) delivery
-        WHERE campaign.status = 'running' AND (campaign.switched_on OR NOT campaign.standing)""",
-        [now() - timedelta(seconds=LATE_S)],
+          WHERE campaign_id = campaign.id AND state = 'planned' AND not_before <= %(late)s AND not_after > now()) delivery
+        WHERE {pacing.GOES_NOW}""",
+        pacing.parameters(Shop.current(), transport.current()) | {"late": now() - timedelta(seconds=LATE_S)},
     )
     waiting = rows[0][0]
     if waiting is None or waiting <= LATE_S:

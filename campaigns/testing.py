@@ -1,13 +1,14 @@
 """A mailing to oneself, made exactly as every other mail is, and never to anybody else."""
 
 import time
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from campaigns import composing, couponing, recipes, transport
 from campaigns.filling import COUPON_VALUES
+from campaigns.message import StableMessage
 from campaigns.models import Campaign
 from campaigns.recipe import Recipe
 from campaigns.transport import Verdict
@@ -66,6 +67,11 @@ def send_to_myself(campaign: Campaign, user: User, language: str) -> str:
     except ValueError as error:
         raise TestMailError(str(error)) from error
     message.subject = _("[Test] %(subject)s") % {"subject": message.subject}
+    _hand_over(message)
+    return user.email
+
+
+def _hand_over(message: StableMessage) -> None:
     carrier = transport.configured()
     try:
         outcome = carrier.send(message, time.monotonic() + SECONDS)
@@ -74,4 +80,22 @@ def send_to_myself(campaign: Campaign, user: User, language: str) -> str:
     if outcome.verdict is not Verdict.SENT:
         reply = outcome.reply or _("no answer")
         raise TestMailError(_("The mail server did not take the mail: %(reply)s") % {"reply": reply})
-    return user.email
+
+
+def send_probe(user: User) -> tuple[str, UUID]:
+    """Send whoever asks a mail with the headers that all advertising has, to see how it arrives (`mail_auth`).
+
+    Returns the address and the probe's number. Raises TestMailError.
+    """
+    shop, number = Shop.current(), uuid4()
+    if not user.email:
+        raise TestMailError(_("Your account has no e-mail address. An administrator can add one."))
+    if not shop.sender_email:
+        raise TestMailError(_("The shop has no sender address yet. An administrator can set it in the settings."))
+    text = _("This mail shows how your mails arrive. Paste its headers into the settings, under Sending.")
+    try:
+        message = composing.probe(number, user.email, _("[Probe] How your mails arrive"), text, shop)
+    except ValueError as error:
+        raise TestMailError(str(error)) from error
+    _hand_over(message)
+    return user.email, number

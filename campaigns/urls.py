@@ -1,7 +1,7 @@
 from django.urls import path
 
 from campaigns import api, public, webhooks
-from campaigns.views import calendar, drafts, launching, mailing, overview, people, recipes, tracking, why
+from campaigns.views import calendar, delivery, drafts, launching, mailing, overview, people, recipes, tracking, why
 from campaigns.views import lists as segment_lists
 from campaigns.views import segments as segment_pages
 
@@ -54,6 +54,15 @@ urlpatterns = [
     path("campaigns/calendar/", calendar.month, name="campaign_calendar"),
     path("campaigns/<int:pk>/people", people.people, name="campaign_people"),
     path("campaigns/<int:pk>/people.csv", people.people_csv, name="campaign_people_csv"),
+    path("settings/sending/", delivery.sending, name="sending"),
+    path("settings/sending/limit", delivery.limit, name="sending_limit"),
+    path("settings/sending/unlimit", delivery.unlimit, name="sending_unlimit"),
+    path("settings/sending/warm-up", delivery.warm_up, name="sending_warm_up"),
+    path("settings/sending/cool-down", delivery.cool_down, name="sending_cool_down"),
+    path("settings/sending/rests/<int:pk>/try", delivery.try_now, name="sending_try"),
+    path("settings/sending/look-up", delivery.look_up, name="sending_look_up"),
+    path("settings/sending/probe", delivery.probe, name="sending_probe"),
+    path("settings/sending/evidence", delivery.evidence, name="sending_evidence"),
     path("customers/<int:pk>/mails/why", why.choose, name="mail_why_choose"),
     path("customers/<int:pk>/mails/why/<int:campaign>", why.why, name="mail_why"),
     path("customers/<int:pk>/mails", overview.customer_mails, name="customer_mails"),

@@ -16,8 +16,9 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns import freezing, pacing, recipes
+from campaigns import freezing, mail_auth, pacing, recipes
 from campaigns.checks import Draft
+from campaigns.mail_auth_words import said
 from campaigns.models import Campaign
 from campaigns.recipe import Moment
 from crm import display, permission, public_holidays
@@ -185,6 +186,15 @@ def held_back(outlook: Outlook) -> Iterable[str]:
         ) % {"n": display.number(n)}
 
 
+def authentication(outlook: Outlook) -> Iterable[str]:
+    """What DNS or a probe showed that mailbox providers mark down."""
+    if wrong := mail_auth.unwise(mail_auth.known(mail_auth.kept_for(outlook.shop))):
+        names = ", ".join(dict.fromkeys(said(one).name for one in wrong))
+        yield _("Mail authentication has gaps: %(names)s. An administrator finds what to do in the settings, under Sending.") % {
+            "names": names
+        }
+
+
 WARNINGS: Sequence[Callable[[Outlook], Iterable[str]]] = (
     past,
     holiday,
@@ -197,6 +207,7 @@ WARNINGS: Sequence[Callable[[Outlook], Iterable[str]]] = (
     small_group,
     clash,
     held_back,
+    authentication,
 )
 
 

@@ -347,6 +347,9 @@ if env.str("ANYMAIL_ESP", ""):
 else:
     vars().update(env.email("EMAIL_URL", default="smtp://127.0.0.1:1025"))
 EMAIL_TIMEOUT = 60
+# For the look at mail authentication: selectors of the DKIM keys, and other DNS servers (host:port) than the machine's.
+DKIM_SELECTORS = env.list("DKIM_SELECTORS", default=[])
+DNS_SERVERS = env.list("DNS_SERVERS", default=[])
 BOUNCE_ADDRESS = bounce_address("BOUNCE_ADDRESS")
 BOUNCE_MAILBOX = bounce_mailbox("BOUNCE_MAILBOX")
 SEND_LEASE_S = seconds("SEND_LEASE_S", 60, 1)
