@@ -14,17 +14,18 @@ from crm.models import Shop
 # A mailbox gets one mail about one cause: the first customer who may get it. Who is refused takes no mailbox's place.
 JUDGED = """
 WITH wanted AS ({audience}), verdict AS ({verdicts}), judged AS (
-  SELECT verdict.*,
+  SELECT verdict.*, {person} AS person_key,
     row_number() OVER (PARTITION BY cause, address_hash, allowed ORDER BY customer_id, dedupe_key) AS place,
     cause <> '' AND EXISTS (
       SELECT FROM campaigns_delivery other WHERE other.recipe = %(recipe)s AND other.cause = verdict.cause
       AND other.cause <> '' AND other.email_hash = verdict.address_hash AND other.dedupe_key <> verdict.dedupe_key
     ) AS taken
-  FROM verdict
+  FROM verdict {joined}
 ), decided AS (
   SELECT *, CASE WHEN NOT allowed THEN code WHEN place > 1 OR taken THEN 'same_mailbox'
                  WHEN {held} THEN 'hold_out' ELSE '' END AS refusal
   FROM judged
+  OFFSET 0 -- or PostgreSQL would work out the refusal anew wherever it is read
 )"""
 INSERT = """
 INSERT INTO campaigns_delivery (campaign_id, run_id, customer_id, event_id, template_version_id, recipe, message_class,
@@ -61,17 +62,20 @@ def question(recipe: Recipe, moment: Moment, run_id: int) -> Query:
     # Time passes between planning and sending, so what time alone changes is left to the gate.
     verdicts = permission.verdicts("wanted", timely=False)
     parameters = permission.parameters(recipe.message_class, recipe.purpose, shop=moment.shop)
-    held = hold_out.condition(moment.campaign, recipe, "judged.customer_id", "judged.cause")
+    campaign = moment.campaign
+    held = hold_out.condition(campaign, recipe, "judged.person_key", "judged.cause")
+    joined = hold_out.join(campaign, recipe, "verdict.customer_id")
+    person = "held.person_key" if joined else "NULL::uuid"
     own = {
-        "campaign": moment.campaign.pk,
+        "campaign": campaign.pk,
         "run": run_id or None,
-        "version": moment.campaign.template_version_id,
+        "version": campaign.template_version_id,
         "recipe": recipe.code,
         "priority": recipe.priority,
         "audience_run": run_id,
     }
-    judged = JUDGED.format(audience=audience, verdicts=verdicts, held=held)
-    return judged, asked | parameters | hold_out.parameters(moment.campaign, recipe) | own
+    judged = JUDGED.format(audience=audience, verdicts=verdicts, held=held, joined=joined, person=person)
+    return judged, asked | parameters | hold_out.parameters(campaign, recipe) | own
 
 
 def freeze(recipe: Recipe, moment: Moment, run_id: int = 0) -> int:

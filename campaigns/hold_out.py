@@ -13,11 +13,11 @@ from campaigns.recipe import Recipe
 from crm import keyed
 
 REASON = "hold_out"
-# Four bytes of a hash are spread evenly over this many parts.
+# Four bytes of a hash are spread evenly over this many parts; bytes compare as the numbers that they write.
 PARTS = 2**32
-MEMBER = """(('x' || encode(substring(sha256(%(held_key)s::bytea || convert_to(
-    (SELECT person_key::text FROM crm_customer WHERE crm_customer.id = {customer}) || ':' || %(held_about)s || ':' || {cause},
-    'UTF8')) for 4), 'hex'))::bit(32)::bigint < %(held_below)s)"""
+PERSON = "LEFT JOIN crm_customer held ON held.id = {customer}"
+MEMBER = """coalesce(substring(sha256(%(held_key)s::bytea || convert_to(
+    {person}::text || ':' || %(held_about)s || ':' || {cause}, 'UTF8')) for 4) < %(held_below)s::bytea, false)"""
 
 
 def share(campaign: Campaign, recipe: Recipe) -> int:
@@ -25,26 +25,30 @@ def share(campaign: Campaign, recipe: Recipe) -> int:
     return 0 if recipe.message_class == "transactional" else campaign.hold_out
 
 
-def condition(campaign: Campaign, recipe: Recipe, customer: str, cause: str) -> str:
+def join(campaign: Campaign, recipe: Recipe, customer: str) -> str:
+    """SQL that adds `held.person_key` to rows with a customer; nothing without a control group."""
+    return PERSON.format(customer=customer) if share(campaign, recipe) else ""
+
+
+def condition(campaign: Campaign, recipe: Recipe, person: str, cause: str) -> str:
     """SQL that says whether a row belongs to the control group; it needs `parameters`."""
-    return MEMBER.format(customer=customer, cause=cause) if share(campaign, recipe) else "false"
+    return MEMBER.format(person=person, cause=cause) if share(campaign, recipe) else "false"
 
 
 def parameters(campaign: Campaign, recipe: Recipe) -> dict[str, Any]:
     if not share(campaign, recipe):
         return {}
-    return {
-        "held_key": _key(),
-        "held_about": _about(campaign),
-        "held_below": PARTS * share(campaign, recipe) // 100,
-    }
+    return {"held_key": _key(), "held_about": _about(campaign), "held_below": _below(campaign, recipe)}
 
 
 def is_member(campaign: Campaign, recipe: Recipe, person_key: object, cause: str = "") -> bool:
     """The same answer for one person."""
     told = _key() + f"{person_key}:{_about(campaign)}:{cause}".encode()
-    number = int.from_bytes(hashlib.sha256(told).digest()[:4])
-    return number < PARTS * share(campaign, recipe) // 100
+    return hashlib.sha256(told).digest()[:4] < _below(campaign, recipe)
+
+
+def _below(campaign: Campaign, recipe: Recipe) -> bytes:
+    return (PARTS * share(campaign, recipe) // 100).to_bytes(4)
 
 
 def _about(campaign: Campaign) -> str:
