@@ -53,6 +53,14 @@ FROM born JOIN declared USING (person_key)
 """
 
 
+# Notes the simulated instant with each mail.
+STAMP = """
+CREATE OR REPLACE FUNCTION pg_temp.stamp() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN NEW.provider_id := current_setting('clock.at', true); RETURN NEW; END $$;
+CREATE OR REPLACE TRIGGER stamp BEFORE INSERT ON campaigns_delivery FOR EACH ROW EXECUTE FUNCTION pg_temp.stamp()
+"""
+
+
 @dataclass(frozen=True)
 class Greeting:
     """One mail as it would go: `planned` by the simulated clock, `goes` as soon as that and its window allow."""
@@ -72,21 +80,20 @@ class Greeting:
 
 
 def people(birthdays: Iterable[tuple[int, int]], zones: Iterable[str] = ZONES) -> None:
-    """For each birthday and zone one who agreed and one who was never asked, by one statement."""
+    """For each birthday and zone one who agreed and one who was never asked, by one statement; and the clock's trigger."""
     Purpose.objects.get_or_create(code="birthday")
     months, days = zip(*birthdays, strict=True)
     with connection.cursor() as cursor:
         cursor.execute(PEOPLE, {"months": list(months), "days": list(days), "zones": list(zones)})
+        cursor.execute(STAMP)
         cursor.execute("ANALYZE crm_customer, crm_contactpoint, crm_consentstate")
 
 
 def plan(at: datetime, zone: ZoneInfo) -> int:
-    """Run the planner at an instant, and note the instant with what it planned."""
-    made = planning.plan_occasions(at.astimezone(zone).date())["birthday"]
-    if made:
-        fresh = Delivery.objects.filter(state="planned", not_before__gt=at - timedelta(days=3), provider_id="")
-        fresh.filter(campaign__recipe="birthday").update(provider_id=at.isoformat())
-    return made
+    """Run the planner at an instant, which STAMP notes with what it planned."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('clock.at', %s, true)", [at.isoformat()])
+    return planning.plan_occasions(at.astimezone(zone).date())["birthday"]
 
 
 def runs(start: datetime, hours: int, rng: random.Random) -> Iterator[datetime]:
@@ -108,7 +115,7 @@ def drive(start: date, days: int, zone: ZoneInfo, rng: random.Random) -> int:
     done, last = 0, None
     for at in runs(begin, days * 24, rng):
         day = at.astimezone(zone).date()
-        if day != last or rng.random() < 0.02:
+        if day != last or rng.random() < 0.003:
             plan(at, zone)
             done, last = done + 1, day
     return done
@@ -231,6 +238,8 @@ class TestLateFacts:
     )
     def test_while_it_lasts(self, lives_in: str, known_at: datetime, greeted: bool) -> None:
         open_shop()
+        with connection.cursor() as cursor:
+            cursor.execute(STAMP)
         person("anna@example.test", "birthday", birth_month=6, birth_day=1, time_zone=lives_in)
         for hours in range(4):
             plan(known_at.replace(tzinfo=self.ZONE) + timedelta(days=hours), self.ZONE)
@@ -308,9 +317,14 @@ def nobody(moment: Moment) -> Query:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shop_zone", ZONES)
-def test_every_birthday_of_five_years_is_greeted_once(shop_zone: str, rng: random.Random) -> None:
-    """366 birthdays × 5 years × 6 zones in which people live, for a shop in each of the zones."""
+@pytest.mark.parametrize(
+    "shop_zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Kiritimati"]
+)
+def test_every_birthday_of_five_years_is_greeted_once(
+    shop_zone: str, rng: random.Random, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """366 birthdays × 5 years × 6 zones in which people live, for shops from one end of the day to the other."""
+    monkeypatch.setattr(recipes, "of_occasion", lambda occasion: [recipes.everything()["birthday"]])
     open_shop(time_zone=shop_zone)
     people(BIRTHDAYS)
     zone = ZoneInfo(shop_zone)
