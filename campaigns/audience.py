@@ -7,9 +7,9 @@ from datetime import datetime
 from django.utils.functional import Promise
 from django.utils.timezone import now
 
-from campaigns import planning
+from campaigns import planning, segments
 from campaigns.drafting import RECIPE
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Segment
 from campaigns.reasons import sentence
 from loyalty.stages import STAGES
 
@@ -18,12 +18,18 @@ FILLS = ("f-iron", "f-left-2", "f-left-3", "f-left-4", "f-left-5")
 
 @dataclass(frozen=True)
 class Reach:
-    """`recipients` mails to `matched` customers; `refused` are (sentence, number, class of its part of the bar)."""
+    """`recipients` mails to `matched` customers; `refused` are (sentence, number, class of its part of the bar).
+
+    segment: its name, '' without one; meant: its rule as a sentence; problems: why it cannot be asked, and so means nobody.
+    """
 
     matched: int
     recipients: int
     refused: Sequence[tuple[str, int, str]]
     stages: Sequence[str | Promise]
+    segment: str = ""
+    meant: str = ""
+    problems: Sequence[str] = ()
 
     @property
     def left_out(self) -> int:
@@ -41,12 +47,20 @@ class Reach:
         return parts
 
 
-def reach_of(stages: Sequence[str], send_at: datetime | None = None) -> Reach:
-    """What planning would do with a mailing to these stages. Writes nothing."""
-    found = planning.preview(Campaign(recipe=RECIPE, stages=list(stages), send_at=send_at or now()))
+def reach_of(stages: Sequence[str], send_at: datetime | None = None, segment: Segment | None = None) -> Reach:
+    """What planning would do with a mailing to whoever is in one of these stages and in the segment; empty: everybody.
+
+    Writes nothing.
+    """
+    campaign = Campaign(recipe=RECIPE, stages=list(stages), segment=segment, send_at=send_at or now())
+    found = planning.preview(campaign)
     refused = [
         (sentence(code) or code, n, FILLS[min(place, len(FILLS) - 1)])
         for place, (code, n) in enumerate(sorted(found.refused.items(), key=lambda one: -one[1]))
     ]
     names = [stage.label for stage in STAGES if stage.code in stages]
-    return Reach(found.matched, found.recipients, refused, names)
+    if segment is None:
+        return Reach(found.matched, found.recipients, refused, names)
+    rule = segments.reference(segment)
+    meant = segments.sentence(segment.rule if segment.kind == Segment.Kind.RULE else rule)
+    return Reach(found.matched, found.recipients, refused, names, segment.name, meant, segments.problems(rule))

@@ -83,6 +83,18 @@ def act(rule: dict[str, Any], what: str) -> dict[str, Any]:
     return rule
 
 
+def focus_after(rule: dict[str, Any], what: str, changed: str) -> str:
+    """Which control has the keyboard once the tree is shown anew. what: the button, changed: the name of a changed control."""
+    verb, _colon, place = what.partition(":")
+    if verb == "remove":
+        return f"add:{place.rpartition('.')[0]}"
+    group = _at(rule, place) if verb in ("add", "nest") else None
+    if group is None or not group.get("rules"):
+        return changed
+    last = inside(place, len(group["rules"]))
+    return f"field.{last}" if verb == "add" else f"field.{inside(last, 1)}"
+
+
 def _at(rule: dict[str, Any], place: str) -> dict[str, Any] | None:
     found: Any = rule
     for number in place.split(".") if place else ():
@@ -114,6 +126,10 @@ class Box:
     def name(self) -> str:
         return f"match.{self.place}" if self.place else "match"
 
+    @property
+    def add_name(self) -> str:
+        return f"add:{self.place}"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -130,6 +146,14 @@ class Row:
     ofs: Pairs = ()
     unit: str = ""
     group: bool = False
+
+    @property
+    def field_name(self) -> str:
+        return f"field.{self.place}"
+
+    @property
+    def operator_name(self) -> str:
+        return f"operator.{self.place}"
 
     @property
     def sections(self) -> list[tuple[str | Promise, list[Field]]]:
@@ -188,8 +212,10 @@ def _node(rule: Any, place: str, depth: int, known: Known, faults: Mapping[str, 
     operator, value = rule.get("operator", ""), rule.get("value")
     if field is None:
         return Row(place, None, "", "", "", wrong)
-    offered = list(known.of(field.options).items()) if field.options and not field.of_text else []
-    ofs = list(known.of(field.of).items()) if field.of else []
+    offered: list[tuple[str, str | Promise]] = (
+        list(known.of(field.options).items()) if field.options and not field.of_text else []
+    )
+    ofs: Pairs = list(known.of(field.of).items()) if field.of else []
     control = control_of(field, operator, len(offered))
     if isinstance(field.kind, YesNo):
         offered = [("yes", field.met), ("no", field.unmet)]

@@ -30,13 +30,13 @@ from loyalty.barriers import BARRIERS, EMOTIONAL
 
 FACTS, PURCHASES, CONTACTS = _("Person"), _("Purchases"), _("Contacts")
 SCORES, BOND, FEELING = _("Stage and status"), _("What holds them"), _("Feelings and motives")
-CONSENTS, MAILS, COUPONS, GROUPS = _("Permission"), _("Mails"), _("Coupons"), _("Segments and lists")
+CONSENTS, MAILS, COUPONS, GROUPS = _("Consents"), _("Mails"), _("Coupons"), _("Segments and lists")
 
 
 @dataclass(frozen=True)
 class Field:
-    """label: what stands before the operator: “city”. met, unmet: the sentence of a kind without one: “bought %(of)s
-    %(when)s”, “did not buy …”. options: what a value may be; of, of_sql: what it asks of, and what narrows to that; of_text:
+    """label: what stands before the operator: “town”. met, unmet: the sentence of a kind without one: “bought %(of)s
+    %(when)s”, “did not buy …”; met_any, unmet_any: the same where it asks of all of them. options: what a value may be; of, of_sql: what it asks of, and what narrows to that; of_text:
     that is typed and not chosen. unit: of a number (money, percent). unknown: words where “… is unknown” would be odd.
     """
 
@@ -51,6 +51,8 @@ class Field:
     of_label: str | Promise = ""
     met: str | Promise = ""
     unmet: str | Promise = ""
+    met_any: str | Promise = ""
+    unmet_any: str | Promise = ""
     unit: str = ""
     unknown: str | Promise = ""
     help: str | Promise = ""
@@ -118,17 +120,18 @@ FIELDS: tuple[Field, ...] = (
           unmet=_("has not bought yet")),
     Field("first_purchase", PURCHASES, _("first purchase"), Day("metrics.first_order_on"),
           unknown=_("there is no first purchase")),
-    Field("last_purchase", PURCHASES, _("last purchase"), Day("metrics.last_order_on"),
+    Field("last_purchase", PURCHASES, _("last purchase"), Day("assessment.last_order_on"),
           unknown=_("there is no last purchase")),
     Field("purchases", PURCHASES, _("number of purchases"), Number("metrics.purchases")),
     Field("value", PURCHASES, _("value of all purchases"), Number("metrics.value"), unit="money"),
     Field("value_year", PURCHASES, _("value of purchases in 365 days"), Number("metrics.value_year"), unit="money"),
     Field("bought", PURCHASES, _("bought from a category"), Happening(BOUGHT, at="purchase.ordered_on", instants=False),
           of=options.any_category, of_sql="AND purchase.categories @> ARRAY[{value}]::bigint[]",
-          met=_("bought “%(of)s” %(when)s"), unmet=_("did not buy “%(of)s” %(when)s")),
+          met=_("bought from %(of)s %(when)s"), unmet=_("did not buy from %(of)s %(when)s"),
+          met_any=_("bought something %(when)s"), unmet_any=_("bought nothing %(when)s")),
     Field("product", PURCHASES, _("bought a product"), Happening(PRODUCT, at="purchase.ordered_on", instants=False),
           options.products, of_sql=PRODUCTS, of_text=True, of_label=_("number or name of the product"),
-          met=_("bought the product “%(of)s” %(when)s"), unmet=_("did not buy the product “%(of)s” %(when)s")),
+          met=_("bought the product %(of)s %(when)s"), unmet=_("did not buy the product %(of)s %(when)s")),
     Field("place", PURCHASES, _("place of most purchases"), Text("nullif(metrics.place, '')")),
     Field("returned", PURCHASES, _("brought something back"), Happening(RETURNED, at="gone.returned_on", instants=False),
           met=_("brought something back %(when)s"), unmet=_("did not bring anything back %(when)s")),
@@ -138,8 +141,9 @@ FIELDS: tuple[Field, ...] = (
     Field("complained", CONTACTS, _("complained"), Happening(COMPLAINED, at="complaint.opened_at"),
           met=_("complained %(when)s"), unmet=_("did not complain %(when)s")),
     Field("contact", CONTACTS, _("contact"), Happening(CONTACT, at="contact.occurred_at"), of=options.any_channel,
-          of_sql="AND contact.channel = {value}", met=_("there was a contact (%(of)s) %(when)s"),
-          unmet=_("there was no contact (%(of)s) %(when)s")),
+          of_sql="AND contact.channel = {value}", met=_("there was a contact by %(of)s %(when)s"),
+          unmet=_("there was no contact by %(of)s %(when)s"), met_any=_("there was a contact %(when)s"),
+          unmet_any=_("there was no contact %(when)s")),
     Field("open_task", CONTACTS, _("open task"), YesNo(OPEN_TASK), met=_("somebody has a task for them"),
           unmet=_("nobody has a task for them")),
     Field("answered", CONTACTS, _("answered questions"), Happening(ANSWERED, at="answer.answered_at"),
@@ -147,8 +151,8 @@ FIELDS: tuple[Field, ...] = (
 
     Field("stage", SCORES, _("stage"), Choice("assessment.stage"), options.stages),
     Field("reached", SCORES, _("reached a stage"), Happening(REACHED, at="moved.happened_on", instants=False),
-          of=options.stages, of_sql="AND moved.to_stage = {value}", met=_("came to the stage “%(of)s” %(when)s"),
-          unmet=_("did not come to the stage “%(of)s” %(when)s")),
+          of=options.stages, of_sql="AND moved.to_stage = {value}", met=_("came to the stage %(of)s %(when)s"),
+          unmet=_("did not come to the stage %(of)s %(when)s")),
     Field("status", SCORES, _("status"), StatusOn(""), options.statuses, unknown=_("there is no status yet")),
     Field("loyalty_type", SCORES, _("loyalty type"), Choice("assessment.loyalty_type"), options.loyalty_types),
     Field("rfm_r", SCORES, _("recency class"), Rfm("r"), options.fifths),
@@ -177,22 +181,25 @@ FIELDS: tuple[Field, ...] = (
     Field("motive", FEELING, _("moved by"), SAID_MOTIVES, options.motives, met=_("is moved by %(values)s"),
           unmet=_("is not moved by %(values)s")),
 
-    Field("consent", CONSENTS, _("permission"), Consent(""), options.consent_states, of=options.permissions),
+    Field("consent", CONSENTS, _("consent to"), Consent(""), options.consent_states, of=options.permissions),
 
     Field("got", MAILS, _("got a campaign"), Happening(GOT, at=GOT_AT), of=options.any_campaign,
-          of_sql="AND mail.campaign_id = {value}", met=_("got “%(of)s” %(when)s"), unmet=_("did not get “%(of)s” %(when)s")),
-    Field("got_recipe", MAILS, _("got a kind of mail"), Happening(GOT, at=GOT_AT), of=options.any_recipe,
-          of_sql="AND mail.recipe = {value}", met=_("got a mail of the kind “%(of)s” %(when)s"),
-          unmet=_("did not get a mail of the kind “%(of)s” %(when)s")),
+          of_sql="AND mail.campaign_id = {value}", met=_("got %(of)s %(when)s"), unmet=_("did not get %(of)s %(when)s"),
+          met_any=_("got a mail %(when)s"), unmet_any=_("got no mail %(when)s")),
+    Field("got_recipe", MAILS, _("got a kind of mail"), Happening(GOT, at=GOT_AT), of=options.all_recipes,
+          of_sql="AND mail.recipe = {value}", met=_("got a mail of the kind %(of)s %(when)s"),
+          unmet=_("got no mail of the kind %(of)s %(when)s")),
     Field("clicked", MAILS, _("clicked in a mail"), Watched(CLICKED, at="used.at", watched=WATCHED),
-          of=options.any_campaign, of_sql="AND mail.campaign_id = {value}", met=_("clicked in “%(of)s” %(when)s"),
-          unmet=_("did not click in “%(of)s” %(when)s"), help=_("Known only of people who agreed to “Opens and clicks”.")),
+          of=options.any_campaign, of_sql="AND mail.campaign_id = {value}", met=_("clicked in %(of)s %(when)s"),
+          unmet=_("did not click in %(of)s %(when)s"), met_any=_("clicked in a mail %(when)s"),
+          unmet_any=_("clicked in no mail %(when)s"), help=_("Known only of people who agreed to “Opens and clicks”.")),
 
     Field("open_coupon", COUPONS, _("open coupon"), YesNo(OPEN_COUPON), met=_("has a coupon that can be used"),
           unmet=_("has no coupon that can be used")),
     Field("redeemed", COUPONS, _("redeemed a coupon"), Happening(REDEEMED, at="used.redeemed_at"), of=options.any_coupon,
-          of_sql="AND coupon.batch_id = {value}", met=_("redeemed “%(of)s” %(when)s"),
-          unmet=_("did not redeem “%(of)s” %(when)s")),
+          of_sql="AND coupon.batch_id = {value}", met=_("redeemed %(of)s %(when)s"),
+          unmet=_("did not redeem %(of)s %(when)s"), met_any=_("redeemed a coupon %(when)s"),
+          unmet_any=_("redeemed no coupon %(when)s")),
 
     Field("segment", GROUPS, _("segment"), InList(""), options.segments, met=_("is in the segment “%(value)s”"),
           unmet=_("is not in the segment “%(value)s”")),

@@ -32,6 +32,11 @@ class Uses:
     segments: list[Segment] = field(default_factory=list)
 
     @property
+    def further(self) -> int:
+        """Campaigns beyond the three that are shown."""
+        return max(0, len(self.campaigns) - 3)
+
+    @property
     def live(self) -> list[str]:
         """The names of what would break without it: whatever has not ended."""
         running = [one.name for one in self.campaigns if one.standing or one.status in LIVE]

@@ -91,7 +91,7 @@ class Scalar(Kind):
 class Text(Scalar):
     """Compared without regard to case."""
 
-    operators = ("is", "is_not", "one_of", "begins", "known", "unknown")
+    operators: ClassVar[tuple[str, ...]] = ("is", "is_not", "one_of", "begins", "known", "unknown")
 
     def fault(self, operator: str, value: Any, known: Collection[str] | None) -> str:
         if operator in ("known", "unknown"):
@@ -118,7 +118,7 @@ class Choice(Scalar):
     """One of a few codes. whole: the column holds whole numbers."""
 
     whole: bool = False
-    operators = ("is", "is_not", "one_of", "known", "unknown")
+    operators: ClassVar[tuple[str, ...]] = ("is", "is_not", "one_of", "known", "unknown")
 
     def fault(self, operator: str, value: Any, known: Collection[str] | None) -> str:
         if operator in ("known", "unknown"):
@@ -134,7 +134,7 @@ class Choice(Scalar):
 
 @dataclass(frozen=True)
 class Number(Scalar):
-    operators = ("at_least", "at_most", "between", "is", "is_not", "known", "unknown")
+    operators: ClassVar[tuple[str, ...]] = ("at_least", "at_most", "between", "is", "is_not", "known", "unknown")
 
     def fault(self, operator: str, value: Any, known: Collection[str] | None) -> str:
         if operator in ("known", "unknown"):
@@ -156,7 +156,16 @@ class Day(Scalar):
     """instants: the column holds instants and not days."""
 
     instants: bool = False
-    operators = ("in_last", "longer_ago", "before", "after", "between", "is", "known", "unknown")
+    operators: ClassVar[tuple[str, ...]] = (
+        "in_last",
+        "longer_ago",
+        "before",
+        "after",
+        "between",
+        "is",
+        "known",
+        "unknown",
+    )
 
     def fault(self, operator: str, value: Any, known: Collection[str] | None) -> str:
         return "" if operator in ("known", "unknown") else day_fault(operator, value)
@@ -172,14 +181,14 @@ class Day(Scalar):
 class ComingDay(Day):
     """A day that may lie ahead."""
 
-    operators = ("in_next", *Day.operators)
+    operators: ClassVar[tuple[str, ...]] = ("in_next", *Day.operators)
 
 
 @dataclass(frozen=True)
 class Birthday(Kind):
     """sql is the table with birth_month and birth_day. Who was born on 29 February counts as on the 28th in other years."""
 
-    operators = ("in_next", "known", "unknown")
+    operators: ClassVar[tuple[str, ...]] = ("in_next", "known", "unknown")
 
     def fault(self, operator: str, value: Any, known: Collection[str] | None) -> str:
         if operator in ("known", "unknown"):
@@ -206,7 +215,7 @@ class Birthday(Kind):
 
 @dataclass(frozen=True)
 class YesNo(Kind):
-    operators = ("is",)
+    operators: ClassVar[tuple[str, ...]] = ("is",)
 
     def fault(self, operator: str, value: Any, known: Collection[str] | None) -> str:
         return "" if isinstance(value, bool) else _("Choose one of the two.")
@@ -230,7 +239,16 @@ class Happening(Kind):
 
     at: str = ""
     instants: bool = True
-    operators = ("ever", "never", "in_last", "not_in_last", "since", "not_since", "before", "between")
+    operators: ClassVar[tuple[str, ...]] = (
+        "ever",
+        "never",
+        "in_last",
+        "not_in_last",
+        "since",
+        "not_since",
+        "before",
+        "between",
+    )
 
     def fault(self, operator: str, value: Any, known: Collection[str] | None) -> str:
         return "" if operator in ("ever", "never") else day_fault(operator, value)
@@ -238,7 +256,7 @@ class Happening(Kind):
     def condition(self, rule: Rule, bind: Bind, of: str) -> str:
         operator = rule["operator"]
         positive = days.NEGATIVE.get(operator, operator)
-        return self.exists(self.happened(positive, rule.get("value"), bind, of), operator != positive, of)
+        return self.exists(self.happened(str(positive), rule.get("value"), bind, of), operator != positive, of)
 
     def exists(self, happened: str, negative: bool, of: str) -> str:
         return f"{'NOT ' if negative else ''}{happened}"
@@ -267,7 +285,7 @@ class Among(Kind):
     """Any number of codes a customer. sql: the FROM and WHERE of them, with {values}."""
 
     whole: bool = False
-    operators = ("one_of", "none_of")
+    operators: ClassVar[tuple[str, ...]] = ("one_of", "none_of")
 
     def fault(self, operator: str, value: Any, known: Collection[str] | None) -> str:
         return choices_fault(value, known)
@@ -285,7 +303,7 @@ class Among(Kind):
 class InList(Kind):
     """Stands on a list. A rule segment has become its rule before it comes here."""
 
-    operators = ("is", "is_not")
+    operators: ClassVar[tuple[str, ...]] = ("is", "is_not")
 
     def fault(self, operator: str, value: Any, known: Collection[str] | None) -> str:
         return choice_fault(value, known)

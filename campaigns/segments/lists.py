@@ -155,7 +155,8 @@ def put(segment: Segment, given: Sequence[tuple[int, str]]) -> Report:
     """Put whom the lines mean on a list; who is on it stays, who is named twice is there once."""
     meant = found(given)
     members = _on_it(segment, meant)
-    lines, fresh = [], set()
+    lines: list[Line] = []
+    fresh: set[int] = set()
     for place, (number, text) in enumerate(given):
         customers = meant.get(place, [])
         if len(customers) != 1:

@@ -1,11 +1,12 @@
 """How many a rule means, and who: exact within a second, estimated beyond, and said so."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import floor, log10
 from typing import Any, TypeVar
 
 from django.db import OperationalError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from campaigns.segments.compiling import EVERYBODY, asking, table_of
 from crm.models import Customer
@@ -15,6 +16,9 @@ ESTIMATE_MS = 500
 SAMPLE_ROWS = 20_000  # about so many customers are looked at for an estimate
 SHOWN = 5
 TOO_SLOW = "57014"
+ROOMY = {"work_mem": "64MB"}
+# A sample is few rows: to hash whole tables for them would take longer than everything else.
+ONE_BY_ONE = {"enable_hashjoin": "off", "enable_mergejoin": "off"}
 
 Answer = TypeVar("Answer")
 
@@ -52,7 +56,7 @@ def estimated(asked: str, parameters: dict[str, Any]) -> Count:
     drawn = table_of(asked, "count(*)").replace(
         "crm_customer customer", f"crm_customer customer TABLESAMPLE SYSTEM ({share:.4f})"
     )
-    found = within(ESTIMATE_MS, f"{drawn} AND ({asked})", parameters, _one)
+    found = within(ESTIMATE_MS, f"{drawn} AND ({asked})", parameters, _one, ONE_BY_ONE)
     return Count(None, False) if found is None else Count(two_digits(found * 100 / share), False)
 
 
@@ -80,19 +84,29 @@ def _one(rows: Sequence[tuple[Any, ...]]) -> int:
 
 
 def within(
-    milliseconds: int, statement: str, parameters: dict[str, Any], read: Callable[[Sequence[tuple]], Answer]
+    milliseconds: int,
+    statement: str,
+    parameters: dict[str, Any],
+    read: Callable[[Sequence[tuple]], Answer],
+    settings: Mapping[str, str] = ROOMY,
 ) -> Answer | None:
-    """The answer of a statement, or None if it takes longer. Leaves the transaction as it was."""
+    """The answer of a statement, or None if it takes longer. Leaves the transaction's settings as they were."""
+    wanted = {**settings, "statement_timeout": str(milliseconds)}
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT current_setting('statement_timeout')")
-            before = cursor.fetchone()[0]
-            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(milliseconds)])
+            cursor.execute(f"SELECT {', '.join(['current_setting(%s)'] * len(wanted))}", list(wanted))
+            before = dict(zip(wanted, cursor.fetchone(), strict=True))
+            _set(cursor, wanted)
             cursor.execute(statement, parameters)
             found = read(cursor.fetchall())
-            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [before])
+            _set(cursor, before)
             return found
     except OperationalError as error:
         if getattr(error.__cause__, "pgcode", None) != TOO_SLOW:
             raise
         return None
+
+
+def _set(cursor: CursorWrapper, settings: Mapping[str, str]) -> None:
+    set_each = ", ".join("set_config(%s, %s, true)" for _name in settings)
+    cursor.execute(f"SELECT {set_each}", [text for pair in settings.items() for text in pair])

@@ -155,7 +155,6 @@ def _named(kind: Segment.Kind) -> Pairs:
 
 
 any_campaign = with_any(campaigns, lambda: _("any mail"))
-any_recipe = with_any(all_recipes, lambda: _("any mail"))
 any_coupon = with_any(coupons, lambda: _("any coupon"))
 any_category = with_any(categories, lambda: _("anything"))
 any_channel = with_any(channels, lambda: _("any channel"))

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from campaigns.segments.kinds import Among, Bind, Choice, Kind, YesNo
 from campaigns.segments.options import NEVER_ASKED
 from campaigns.segments.tree import Rule
 from loyalty import figures, motivators, scoring
 from loyalty.barriers import SIGNALS
-from loyalty.status import Status, status_sql
+from loyalty.status import UNTIL, Status, status_sql
 
 PLACES = {signal.code: place for place, signal in enumerate(SIGNALS, start=1)}
 DATED = re.compile(r"\b(?=\w+_until\b)")  # where the name of a day of the assessment begins
@@ -30,17 +30,17 @@ class StatusOn(Choice):
         stated = f"nullif({DATED.sub('assessment.', status_sql(f'{day}::date'))}, '')"
         if rule["operator"] in ("known", "unknown"):
             return f"({stated}) IS {'NOT ' if rule['operator'] == 'known' else ''}NULL"
-        asked = self.compared(f"({stated})", rule["operator"], rule["value"], bind)
-        if rule["operator"] == "is" and rule["value"] == Status.LAPSED:
-            return f"(assessment.at_risk_until < {day} AND {asked})"  # the first half is what an index can answer
-        return asked
+        if rule["operator"] == "is" and rule["value"] == Status.LAPSED:  # in a form that an index can answer
+            earlier = [f"coalesce(assessment.{column} < {day}, TRUE)" for _status, column in UNTIL[:-1]]
+            return f"(assessment.{UNTIL[-1][1]} < {day} AND {' AND '.join(earlier)})"
+        return self.compared(f"({stated})", rule["operator"], rule["value"], bind)
 
 
 @dataclass(frozen=True)
 class Rfm(Choice):
     """A class of recency, frequency or value, by its bounds in the stored figure; unknown until that was computed."""
 
-    operators = ("is", "is_not", "one_of")
+    operators: ClassVar[tuple[str, ...]] = ("is", "is_not", "one_of")
 
     def condition(self, rule: Rule, bind: Bind, of: str) -> str:
         stored = figures.show("rfm").value
@@ -106,7 +106,7 @@ def bound(statement: str, bind: Bind) -> str:
 class Consent(Kind):
     """Where somebody stands with a purpose on a channel. Never unknown: who was never asked is one of the states."""
 
-    operators = ("is", "is_not", "one_of")
+    operators: ClassVar[tuple[str, ...]] = ("is", "is_not", "one_of")
 
     def fault(self, operator: str, value: Any, known: Collection[str] | None) -> str:
         return Choice("").fault(operator, value, known)

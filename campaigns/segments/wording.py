@@ -12,6 +12,7 @@ from campaigns.segments import days
 from campaigns.segments.checking import Known
 from campaigns.segments.fields import BY_CODE, Field
 from campaigns.segments.kinds import Among, Day, InList, YesNo
+from campaigns.segments.options import ANYTHING
 from campaigns.segments.tree import ALL, ANY, NONE, Rule, is_group
 from crm import display
 from crm.models import Shop
@@ -174,14 +175,19 @@ def _stated(field: Field, rule: Rule, known: Known) -> str:
     if isinstance(field.kind, YesNo):
         return str(field.met if value else field.unmet)
     if isinstance(field.kind, Among):
-        named = {"values": joined_by_or([_("“%(text)s”") % {"text": shown(field, one, known)} for one in value])}
+        named = {"values": joined_by_or([_("“%(text)s”") % {"text": shown(field, one, known)} for one in value or ()])}
         return str(field.met if operator == "one_of" else field.unmet) % named
     if isinstance(field.kind, InList):
-        one = known.segments.get(str(value))
-        return str(field.met if operator == "is" else field.unmet) % {"value": one.name if one else _("(gone)")}
+        named_one = known.segments.get(str(value))
+        text = str(field.met if operator == "is" else field.unmet)
+        return text % {"value": named_one.name if named_one else _("(gone)")}
     negative = operator in days.NEGATIVE
-    named = {"of": of_words(field, rule, known), "when": when(operator, value)}
-    return str(field.unmet if negative else field.met) % named
+    if str(rule.get("of")) == ANYTHING:
+        text = str(field.unmet_any if negative else field.met_any)
+    else:
+        text = str(field.unmet if negative else field.met)
+    named = {"of": _("“%(text)s”") % {"text": of_words(field, rule, known)}, "when": when(operator, value)}
+    return text % named
 
 
 def of_words(field: Field, rule: Rule, known: Known) -> str:

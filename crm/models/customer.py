@@ -110,6 +110,12 @@ class Customer(models.Model):
                 condition=Q(merged_into=None, erased_at=None),
                 name="crm_customer_living",
             ),
+            # Whom a segment can mean at all, without a look at the table.
+            models.Index(
+                fields=["id"],
+                condition=Q(merged_into=None, erased_at=None, is_placeholder=False),
+                name="crm_customer_people",
+            ),
             GinIndex(Func(F("sort_key"), function="public.f_grams"), name="crm_customer_name_grams"),
             models.Index(
                 fields=["birth_month", "birth_day"],
