@@ -131,7 +131,7 @@ def _keep(reports: Sequence[Report]) -> list[dict[str, Any]]:
     """Store what is new, or newer than what is known. Returns these rows."""
     if not reports:
         return []
-    parameters = {
+    parameters: dict[str, Any] = {
         "ids": [str(report.delivery_id) for report in reports],
         "statuses": [str(report.status) for report in reports],
         "times": [report.at for report in reports],
@@ -162,6 +162,11 @@ CLOSE = f"""
 UPDATE crm_contactpoint SET state = 'hard_bounced', bounced_at = %(at)s, rests_until = NULL
 WHERE id IN (SELECT point.id FROM crm_contactpoint point JOIN ({BOXES}) box USING (normal)
              WHERE point.kind = 'email' AND point.state <> 'hard_bounced' ORDER BY point.id FOR UPDATE OF point)
+"""
+# A statement of its own, so that the next one sees what whoever held the locks has reported.
+HOLD = f"""
+SELECT FROM crm_contactpoint point JOIN ({BOXES}) box USING (normal)
+WHERE point.kind = 'email' ORDER BY point.id FOR UPDATE OF point
 """
 # Worked out from the reports alone and as of the last of them, so their order makes no difference.
 WEIGH = f"""
@@ -229,7 +234,11 @@ def _silence(rows: Sequence[dict[str, Any]], reason: str) -> None:
 
 def weigh(ids: Sequence[UUID]) -> int:
     """Work out anew whether the addresses of these mails rest. Returns how many contact points changed."""
-    return _change(WEIGH, ids=list(map(str, ids))) if ids else 0
+    if not ids:
+        return 0
+    wanted = list(map(str, ids))
+    _change(HOLD, ids=wanted)
+    return _change(WEIGH, ids=wanted)
 
 
 def wake() -> int:

@@ -68,7 +68,7 @@ def to_ask(limit: int) -> Iterator[Entry]:
             group="data",
             customer_id=customer_id,
             icon="mail-x",
-            when=display.short_day(localtime(at).date()),
+            when=display.short_day(localtime(at).date()) or "",
             text=_("Mail comes back: the mailbox does not exist. Ask for the new address."),
             verb=_("Open profile"),
             verb_icon="user",

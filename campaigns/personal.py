@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns import couponing, mail_use
+from campaigns import couponing, mail_use, news
 from campaigns.models import Delivery, Link, MailUse, ReadMail, Receipt
 from campaigns.reasons import sentence
 from crm.privacy.registry import Data, Fate, Table
@@ -112,7 +112,9 @@ TABLES = (
     Table("campaigns.Run", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "created_at frozen_at"}),
     Table("campaigns.JobRun", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "job slot at"}),
     Table("campaigns.Pace", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "name domains per_hour next_at parked_until"}),
-    Table("campaigns.WarmUp", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "transport started_on per_day growth ceiling day used"}),
+    Table(
+        "campaigns.WarmUp", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "transport started_on per_day growth ceiling day used"}
+    ),
     Table(
         "campaigns.Circuit",
         Fate.NOT_OF_CUSTOMERS,
@@ -130,7 +132,7 @@ TABLES = (
 
 def mails(customer_ids: Sequence[int]) -> list[Section]:
     """Every mail with its text's subject, where it is, and why it did not go. One query."""
-    found = Delivery.objects.filter(customer__in=customer_ids).select_related("campaign", "template_version")
+    found = news.with_news(Delivery.objects.filter(customer__in=customer_ids))
     rows = [
         [
             one.settled_at or one.sending_at or one.planned_at,
@@ -140,10 +142,20 @@ def mails(customer_ids: Sequence[int]) -> list[Section]:
             one.purpose,
             one.get_state_display(),
             sentence(one.reason) if one.reason else "",
+            "; ".join(news.of(one)[0]),
         ]
-        for one in found.order_by("planned_at", "pk")
+        for one in found.select_related("campaign", "template_version").order_by("planned_at", "pk")
     ]
-    columns = [_("When"), _("Mail"), _("Subject"), _("Kind"), _("Purpose"), _("State"), _("Reason")]
+    columns = [
+        _("When"),
+        _("Mail"),
+        _("Subject"),
+        _("Kind"),
+        _("Purpose"),
+        _("State"),
+        _("Reason"),
+        _("Reported since"),
+    ]
     return [Section("mails", _("Mails, sent and not sent"), columns, rows)]
 
 
@@ -158,7 +170,9 @@ def letters(customer_ids: Sequence[int]) -> list[tuple[datetime, dict[str, Any]]
                 "kind": one.recipe,
                 "at": at.isoformat(),
                 "subject": " / ".join(map(str, one.template_version.subject.values())),
-                "text": "\n".join(str(text) for block in one.template_version.blocks for text in block["text"].values()),
+                "text": "\n".join(
+                    str(text) for block in one.template_version.blocks for text in block["text"].values()
+                ),
             },
         )
         for one in found

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from crm.forms import Styled
 from crm.suppressions import SuppressionError, normalised
 
-NOTE = {"max_length": 200, "help_text": _("Kept with the entry. Please name nobody.")}
+NOTE_HELP = _("Kept with the entry. Please name nobody.")
 ADDRESS = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
 
 
@@ -30,7 +30,7 @@ class AddForm(Styled, forms.Form):
     address = forms.CharField(
         label=_("E-mail address or phone number"), max_length=254, widget=forms.TextInput(attrs=ADDRESS)
     )
-    note = forms.CharField(label=_("Why"), **NOTE)
+    note = forms.CharField(label=_("Why"), max_length=200, help_text=NOTE_HELP)
 
     def clean_address(self) -> str:
         try:
@@ -47,7 +47,7 @@ class ListForm(Styled, forms.Form):
         help_text=_("CSV or plain text, one address in a line, up to 5 MB and 100,000 rows."),
         widget=forms.FileInput(attrs={"accept": ".csv,.txt,text/csv,text/plain"}),
     )
-    list_note = forms.CharField(label=_("Where the list comes from"), **NOTE)
+    list_note = forms.CharField(label=_("Where the list comes from"), max_length=200, help_text=NOTE_HELP)
 
 
 class LiftForm(forms.Form):

@@ -8,6 +8,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Count, QuerySet
@@ -87,7 +88,7 @@ def add(normal: str, note: str, actor_id: int | None) -> bool:
 
 
 @transaction.atomic
-def lift(number: int, note: str, actor_id: int) -> Suppression:
+def lift(number: int, note: str, actor_id: int | None) -> Suppression:
     """End one entry, and say why. Raises SuppressionError if it may not be ended by hand, or is ended already."""
     found = Suppression.objects.select_for_update(of=["self"]).filter(pk=number).first()
     if found is None or found.lifted_at is not None:
@@ -111,7 +112,7 @@ def lift(number: int, note: str, actor_id: int) -> Suppression:
 
 
 @transaction.atomic
-def take_list(content: bytes, note: str, actor_id: int) -> Taken:
+def take_list(content: bytes, note: str, actor_id: int | None) -> Taken:
     """Add every address of a CSV or plain list, row by row. Raises SuppressionError for a file that is none."""
     wanted: dict[str, str] = {}
     refused: list[tuple[int, str]] = []
@@ -125,9 +126,9 @@ def take_list(content: bytes, note: str, actor_id: int) -> Taken:
     hashes = sorted(wanted)
     standing = Suppression.objects.filter(address_hash__in=hashes, reason=Reason.MANUAL, lifted_at=None)
     known = set(standing.values_list("address_hash", flat=True))
-    given = {"reason": Reason.MANUAL, "source": STAFF, "note": note[:200], "created_by_id": actor_id}
+    more: dict[str, Any] = {"reason": Reason.MANUAL, "source": STAFF, "note": note[:200], "created_by_id": actor_id}
     Suppression.objects.bulk_create(
-        [Suppression(address_hash=hashed, **given) for hashed in hashes if hashed not in known],
+        [Suppression(address_hash=hashed, **more) for hashed in hashes if hashed not in known],
         batch_size=5000,
         ignore_conflicts=True,
     )
