@@ -161,3 +161,10 @@ def test_the_shop_sets_when_and_how_often(campaign, anna):
     Delivery.objects.update(state="sent", settled_at=now(), not_before=now() - timedelta(days=28))
     bought(anna)
     assert len(planned()) == 2
+
+
+def test_a_text_without_the_link_says_so(campaign):
+    recipe = recipes.everything()["survey"]
+    assert recipe.trouble(campaign) == ""
+    campaign.template_version.blocks = [block for block in campaign.template_version.blocks if block["kind"] != "cta"]
+    assert "{{ survey_url }}" in recipe.trouble(campaign)

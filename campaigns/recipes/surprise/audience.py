@@ -32,7 +32,7 @@ DUE = """
     AND %(audience_begun)s::date + (('x' || left(encode(drawn.hash, 'hex'), 15))::bit(60)::bigint
       %% %(audience_days)s)::int <= %(audience_day)s::date
     AND NOT EXISTS (SELECT FROM campaigns_delivery planned
-      WHERE planned.dedupe_key = 'surprise:' || %(audience_window)s || ':' || customer.id)
+      WHERE planned.campaign_id = %(audience_campaign)s AND planned.dedupe_key = 'surprise:' || %(audience_window)s || ':' || customer.id)
     AND NOT EXISTS (SELECT FROM campaigns_surprisegift had
       WHERE had.customer_id = customer.id AND had.returned_at IS NULL AND (had.gift = %(audience_gift)s
         OR had.words = %(audience_words)s AND had.taken_at > %(audience_day)s::date - interval '12 months'))
@@ -73,6 +73,7 @@ def audience(moment: Moment, recipe: Recipe) -> Query:
     )
     held = hold_out.condition(moment.campaign, recipe, "verdict.customer_id", "verdict.cause")
     return CHOSEN.format(verdicts=permission.verdicts(f"({due})"), held=held), parameters | {
+        "audience_campaign": plan.campaign_id,
         "audience_window": window,
         "audience_key": key(window),
         "audience_gift": plan.gift,

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import connection
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.models import Campaign
 from campaigns.recipe import Moment, Occasion, Query, Recipe, Setting
 from campaigns.recipes.survey.links import links
 from campaigns.recipes.survey.texts import BLOCKS, SUBJECT
@@ -76,6 +78,14 @@ def one_at_a_time(_moment: Moment) -> Iterator[None]:
     yield
 
 
+def trouble(campaign: Campaign) -> str:
+    """Why nobody could answer the mail, as a sentence; '' if they can."""
+    version = campaign.template_version
+    if version is None or "survey_url" in f"{version.blocks}":
+        return ""
+    return gettext("The text has no link to the questions. Give a button the address {{ survey_url }}.")
+
+
 RECIPE = Recipe(
     code="survey",
     label=_("Survey after a purchase"),
@@ -99,6 +109,7 @@ RECIPE = Recipe(
     },
     own_values=links,
     around=one_at_a_time,
+    trouble=trouble,
     settings=(AFTER, REST),
     at_most=_("Once within the days set here, whatever was bought."),
     priority=60,
