@@ -8,7 +8,8 @@ from campaigns import blocks, rendering
 from campaigns.blocks import BlockKind
 from campaigns.editor import Editor
 from campaigns.filling import COMMON_VALUES
-from campaigns.models import Campaign, TemplateVersion
+from campaigns.models import Campaign, Segment, SegmentMember, TemplateVersion
+from tests.campaigns.people import person
 from tests.campaigns.test_pages import as_role, text_of
 from tests.campaigns.writing import filled, posted, text_form
 from tests.factories import CampaignFactory
@@ -291,3 +292,19 @@ def test_a_long_text_costs_no_more_queries_than_a_short_one(marketer, path, djan
             assert marketer.get(url).status_code == 200
         counted.append(len(seen))
     assert counted[0] == counted[1]
+
+
+def test_a_segment_alone_says_whom_a_mailing_reaches(marketer):
+    segment = Segment.objects.create(name="Stammtisch", kind="list")
+    for n in range(3):
+        SegmentMember.objects.create(
+            segment=segment, customer=person(f"g{n}@example.test", *(["newsletter"] * (n < 2)))
+        )
+    assert marketer.post("/campaigns/mailings/new", filled(stages=[], segment=segment.pk)).status_code == 302
+    draft = Campaign.objects.get(standing=False)
+    page = text_of(marketer.get(f"/campaigns/mailings/{draft.pk}/"))
+    assert "<b>2 of 3</b> customers in the segment “Stammtisch” get this mail" in page
+    live = text_of(marketer.get(f"/campaigns/mailings/audience?segment={segment.pk}"))
+    assert "<b>2 of 3</b>" in live
+    for nonsense in ("x", "-1", "9" * 40, "²"):
+        assert "Choose stages" in text_of(marketer.get("/campaigns/mailings/audience", {"segment": nonsense}))

@@ -260,7 +260,7 @@ def test_the_audience_is_counted_for_the_stages_ticked_just_now(marketer):
     people(4, stage="loyal")
     answer = text_of(marketer.get("/campaigns/mailings/audience?stages=repeat&stages=loyal&stages=king"))
     assert "6 of 6" in answer
-    assert "Choose stages" in text_of(marketer.get("/campaigns/mailings/audience"))
+    assert "Choose stages or a segment" in text_of(marketer.get("/campaigns/mailings/audience"))
 
 
 def checked(marketer, **changed):
