@@ -24,7 +24,7 @@ from loyalty.coupons.issuing import Wanted, issue
 from loyalty.models import Coupon, CouponEntry, Redemption
 from tests.factories import SourceFactory
 from tests.loyalty.coupons import batch
-from tests.system.test_kill import Processes
+from tests.system.installation import Processes
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
