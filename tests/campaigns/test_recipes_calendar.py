@@ -244,7 +244,7 @@ class TestContractEnd:
         )
         assert planned("contract_end", date(2026, 6, 5)) == 0
 
-    @pytest.mark.parametrize("changed", ["cancelled", "complaint", "restricted", "extended"])
+    @pytest.mark.parametrize("changed", ["cancelled", "complaint", "restricted", "extended", "renews"])
     def test_is_stopped_when_it_no_longer_fits(self, changed: str, smtp_sink: SmtpSink) -> None:
         anna = self.contract()
         planned("contract_end", self.DUE)
@@ -256,12 +256,13 @@ class TestContractEnd:
         elif changed == "restricted":
             Customer.objects.update(restricted_at=later)
         else:
-            BarrierFactFactory(customer=anna, signal="remaining_months", value=24, recorded_at=later)
+            signal, value = ("remaining_months", 24) if changed == "extended" else ("auto_renewal", 1)
+            BarrierFactFactory(customer=anna, signal=signal, value=value, recorded_at=later)
         due_now("contract_end")
         deliver()
         assert smtp_sink.messages == [] and Delivery.objects.get().reason == "cause_gone"
         Delivery.objects.all().delete()
-        assert planned("contract_end", self.DUE) == 0
+        assert planned("contract_end", self.DUE) == (changed == "renews")
 
 
 def test_days_elsewhere_end_later_and_are_still_planned() -> None:

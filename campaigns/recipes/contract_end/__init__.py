@@ -64,7 +64,8 @@ WHERE contract.ends_on - %(audience_before)s::int
 STILL_ENDS = f"""EXISTS (
     SELECT FROM ({TERMS.format(zone="%(gate_zone)s", only="AND customer_id = mine.customer_id")}) contract
     JOIN crm_customer customer ON customer.id = contract.customer_id
-    WHERE contract.ends_on = split_part(mine.cause, ':', 2)::date AND {AT_PEACE})"""
+    WHERE contract.ends_on = split_part(mine.cause, ':', 2)::date AND contract.then_what = split_part(mine.cause, ':', 3)
+      AND {AT_PEACE})"""
 
 
 def audience(moment: Moment) -> Query:

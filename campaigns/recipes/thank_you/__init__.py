@@ -42,4 +42,5 @@ RECIPE = Recipe(
     priority=40,
     on_by_default=True,
     brings="may",
+    at_most=_("Once for each purchase."),
 )
