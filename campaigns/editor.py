@@ -73,7 +73,7 @@ class Editor:
         good = [form.is_valid() for form in (self.subject, *self.blocks)]
         for form in (self.subject, *self.blocks):
             form.check_values(self.values)  # type: ignore[attr-defined]
-        self.errors = ErrorList(self._whole())
+        self.errors = ErrorList(list(self._whole()))
         return all(good) and not self.errors and not any(form.errors for form in (self.subject, *self.blocks))
 
     def _whole(self) -> Iterable[str]:
@@ -128,7 +128,7 @@ class Editor:
 
 
 def _posted(data: QueryDict, languages: Sequence[str]) -> tuple[Raw, list[Raw]]:
-    subject = {name: data[name] for name in data if name.startswith(("subject_", "also_"))}
+    subject = {name: str(data[name]) for name in data if name.startswith(("subject_", "also_"))}
     asked = data.get("blocks", "")
     many = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 5 else 0
     rows: list[Raw] = [{} for _n in range(min(many, 2 * kinds.MAX_BLOCKS))]
@@ -143,7 +143,7 @@ def _posted(data: QueryDict, languages: Sequence[str]) -> tuple[Raw, list[Raw]]:
             and len(place) < 4
             and int(place) < len(rows)
         ):
-            rows[int(place)][field] = data[name]
+            rows[int(place)][field] = str(data[name])
     return subject, rows
 
 

@@ -160,8 +160,8 @@ def field_of(setting: Setting) -> forms.Field:
             if setting.unit
             else setting.label
         )
-        limits = {"min_value": setting.minimum, "max_value": setting.maximum}
-        return forms.IntegerField(**common | {"label": label}, **limits, localize=False)
+        limits: dict[str, Any] = {"min_value": setting.minimum, "max_value": setting.maximum, "localize": False}
+        return forms.IntegerField(**common | {"label": label} | limits)
     if setting.kind == "choice":
         pairs = setting.pairs() if setting.required else [("", "–"), *setting.pairs()]
         return forms.ChoiceField(**common, choices=pairs)

@@ -131,8 +131,7 @@ def speaks_of_coupon(version: TemplateVersion | None) -> bool:
 
 def history(recipe: Recipe, campaign: Campaign) -> list[Change]:
     """Texts, switches and settings, newest first. Two queries."""
-    version = campaign.template_version
-    texts = TemplateVersion.objects.filter(template_id=version.template_id if version else None)
+    texts = TemplateVersion.objects.filter(template__versions=campaign.template_version)
     made = [
         Change(one.created_at, _who(one.created_by), _text_said(one.number), one.number)
         for one in texts.select_related("created_by").defer("subject", "blocks").order_by("-number")[:SHOWN]
