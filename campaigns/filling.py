@@ -64,6 +64,7 @@ MEANINGS: Mapping[str, str | Promise] = {
     "shop_name": gettext_lazy("name of your shop"),
     "sender_name": gettext_lazy("sender of the mails"),
     "signed_by": gettext_lazy("who looks after the customer, else the sender of the mails"),
+    "survey_url": gettext_lazy("link to the questions, one for each mail"),
     "coupon_code": gettext_lazy("code of the coupon, one for each mail"),
     "coupon_worth": gettext_lazy("what the coupon is worth"),
     "coupon_terms": gettext_lazy("all terms of the coupon"),
