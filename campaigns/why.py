@@ -99,7 +99,7 @@ def _recorded(case: Case) -> Iterable[Step]:
     mail = case.mail
     assert mail is not None
     yield _matched(case, mail)
-    at_planning = mail.settled_at is not None and mail.settled_at <= mail.planned_at
+    at_planning = _refused_at_planning(mail)
     if case.campaign.hold_out or mail.reason == hold_out.REASON:
         yield _group(case, mail.reason == hold_out.REASON)
     if at_planning and mail.reason == "same_mailbox":
@@ -113,6 +113,12 @@ def _recorded(case: Case) -> Iterable[Step]:
         )
     if not at_planning:
         yield from _sending(case, mail)
+
+
+def _refused_at_planning(mail: Delivery) -> bool:
+    if mail.state != State.SUPPRESSED or mail.sending_at is not None or mail.settled_at is None:
+        return False
+    return mail.settled_at <= mail.planned_at
 
 
 def _matched(case: Case, mail: Delivery) -> Step:
