@@ -218,6 +218,11 @@ def why(pulse: Pulse | None) -> str:
     )
 
 
+def why_of(campaign: Campaign) -> str:
+    """As `why`, for one campaign. One query while it rests, else none."""
+    return why(Pulse.objects.select_related("campaign").filter(pk=campaign.pk).first()) if _rests(campaign) else ""
+
+
 def _rests(campaign: Campaign) -> bool:
     return not campaign.switched_on if campaign.standing else campaign.status == Campaign.Status.PAUSED
 

@@ -11,7 +11,7 @@ from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from campaigns import couponing, mail_use, progress, tracking
+from campaigns import breaker, couponing, mail_use, progress, tracking
 from campaigns.models import Campaign, Delivery
 from campaigns.reasons import sentence, why_closed
 from campaigns.views import drafts
@@ -73,6 +73,7 @@ def _watched(campaign: Campaign) -> dict[str, Any]:
         "stage_names": [stage.label for stage in STAGES if stage.code in campaign.stages],
         "weekdays": [WEEKDAYS[day - 1] for day in sorted(campaign.weekdays)],
         "closed": why_closed(),
+        "stopped": breaker.why_of(campaign),
         "coupon": couponing.of_campaign(campaign),
         "use": mail_use.totals(campaign.pk),
         "counting": tracking.is_on(),

@@ -11,12 +11,15 @@ import dns.message
 import dns.rcode
 import dns.rrset
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
 
-from campaigns import checks, mail_auth, mail_auth_words, spf, warnings
-from campaigns.models import MailCheck
+from campaigns import breaker, checks, mail_auth, mail_auth_words, pacing, spf, warnings
+from campaigns.models import Circuit, MailCheck, Pace, SenderHeartbeat, WarmUp
 from crm.models import Shop
-from tests.campaigns.people import mailing, open_shop
+from tests.campaigns.people import launched, mailing, open_shop, person
 from tests.factories import UserFactory
 from tests.smtp_sink import SmtpSink
 
@@ -230,6 +233,55 @@ class TestPage:
         read = headers + SIGNED.format(domain="shop.test", more=BOTH)
         page = admin.post("/settings/sending/evidence", {"headers": read}, follow=True).content.decode()
         assert "List-Unsubscribe and List-Unsubscribe-Post are signed." in page
+
+    def test_costs_the_same_for_two_and_for_forty(self, admin: Client) -> None:
+        counts = []
+        for number in (2, 40):
+            for one in range(number):
+                pacing.limit([f"d{one}.test"], 60)
+                Circuit.objects.get_or_create(transport="smtp", domain=f"d{one}.test", state="open")
+                SenderHeartbeat.objects.update_or_create(name=f"s{one}", defaults={"at": now()})
+            with CaptureQueriesContext(connection) as queries:
+                assert admin.get("/settings/sending/").status_code == 200
+            counts.append(len(queries))
+        assert counts[0] == counts[1]
+
+    def test_limits_and_warm_up_are_set_and_ended(self, admin: Client) -> None:
+        assert (
+            admin.post("/settings/sending/limit", {"domains": "GoogleMail.com", "per_hour": "500"}).status_code == 302
+        )
+        assert Pace.objects.get().domains == ["googlemail.com", "gmail.com"]
+        for wrong in (
+            {"domains": "gmail.com", "per_hour": "5"},
+            {"domains": "no domain!", "per_hour": "5"},
+            {"per_hour": "0"},
+        ):
+            assert admin.post("/settings/sending/limit", wrong).status_code == 422
+        admin.post("/settings/sending/unlimit", {"name": "googlemail.com"})
+        assert not Pace.objects.exists()
+        assert (
+            admin.post("/settings/sending/warm-up", {"per_day": "50", "growth": "1.5", "ceiling": "10"}).status_code
+            == 422
+        )
+        admin.post("/settings/sending/warm-up", {"per_day": "50", "growth": "1.5", "ceiling": "5000"})
+        assert WarmUp.objects.get().per_day == 50 and "112" in admin.get("/settings/sending/").content.decode()
+        admin.post("/settings/sending/cool-down")
+        assert not WarmUp.objects.exists()
+
+    def test_what_rests_may_be_tried_at_once(self, admin: Client) -> None:
+        breaker.trouble("smtp", "421 4.7.0")
+        assert "421 4.7.0" in admin.get("/settings/sending/").content.decode()
+        admin.post(f"/settings/sending/rests/{Circuit.objects.get().pk}/try")
+        assert breaker.enter("smtp") == "one"
+
+    def test_a_stopped_mailing_says_why_wherever_it_stands(self, admin: Client) -> None:
+        person("anna@example.test", "newsletter")
+        run = launched()
+        breaker.note(run.campaign_id, "1" * 40)
+        for path in ("/settings/sending/", "/campaigns/", f"/campaigns/mailings/{run.campaign_id}/"):
+            assert (
+                "Stopped by itself: mail servers refused 40 of the last 40 mails." in admin.get(path).content.decode()
+            )
 
     def test_a_marketer_may_not(self) -> None:
         assert as_role("marketer").get("/settings/sending/").status_code == 403
