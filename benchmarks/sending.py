@@ -157,19 +157,35 @@ def rate(senders: int, mails: int) -> tuple[float, float]:
     return sent / max(seconds for _count, seconds, _memory in found), max(memory for *_of, memory in found)
 
 
+def limited(on: bool) -> None:
+    """Put a limit on every mail that is too high to hold any back, to see what asking costs; or end it."""
+    from campaigns import pacing
+
+    if on:
+        pacing.limit(["example.test"], 100_000_000)
+        pacing.limit([], 100_000_000)
+    else:
+        pacing.unlimit("example.test")
+        pacing.unlimit("*")
+
+
 def measure_sending(mails: int, rounds: int, address: tuple[str, int]) -> None:
-    found: dict[str, list[float]] = {"limit": [], "1 sender": [], "2 senders": []}
+    found: dict[str, list[float]] = {"limit": [], "1 sender": [], "2 senders": [], "4 senders": [], "1, paced": []}
     memory = 0.0
     for _ in range(rounds):
         found["limit"].append(limit(mails, address))
-        for senders, name in ((1, "1 sender"), (2, "2 senders")):
+        for senders, name in ((1, "1 sender"), (2, "2 senders"), (4, "4 senders"), (1, "1, paced")):
+            limited(name == "1, paced")
             speed, used = rate(senders, mails)
             found[name].append(speed)
             memory = max(memory, used)
+        limited(False)
     middle = {name: statistics.median(speeds) for name, speeds in found.items()}
     for name, speed in middle.items():
         print(f"{name:<10} {speed:>8.0f} mails/s  {speed / middle['limit']:.2f} x the limit")
-    print(f"2 senders / 1 sender: {middle['2 senders'] / middle['1 sender']:.2f}; largest sender {memory:.0f} MB")
+    one = middle["1 sender"]
+    print(f"2 senders / 1 sender: {middle['2 senders'] / one:.2f}; 4 senders / 1: {middle['4 senders'] / one:.2f}")
+    print(f"with limits / without: {middle['1, paced'] / one:.2f}; largest sender {memory:.0f} MB")
 
 
 def sink() -> tuple[subprocess.Popen[bytes] | None, tuple[str, int]]:

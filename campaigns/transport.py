@@ -39,11 +39,10 @@ class Capability:
     hours: int
 
 
-# Read in November 2026: Resend's and Emailit's pages on idempotency keys (24 hours each). Brevo's key lives 15 minutes,
-# which is over before we may ask again. A backend of one's own for another ESP is one more line.
+# Read in November 2026: Resend's page on idempotency keys. Emailit has the same, but anymail no backend for it. Brevo's key
+# lives 15 minutes, which is over before we may ask again.
 CAPABILITIES: tuple[Capability, ...] = (
     Capability("resend", "Idempotency-Key", 24),
-    Capability("emailit", "Idempotency-Key", 24),
     Capability("smtp:smtp.resend.com:", "Resend-Idempotency-Key", 24),
 )
 
