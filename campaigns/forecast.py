@@ -31,7 +31,8 @@ SELECT day, count(*) FROM (
 
 def by_day(recipe: Recipe, campaign: Campaign, shop: Shop, days: Sequence[date]) -> Query:
     """The audiences of several days as one SELECT: the columns of an audience, and `on_day`."""
-    parts, parameters = [], {}
+    parts: list[str] = []
+    parameters: dict[str, Any] = {}
     for number, day in enumerate(days):
         audience, asked = recipe.audience(Moment(campaign, shop, day=day))
         names = {name: f"audience_d{number}_{name.removeprefix('audience_')}" for name in asked}

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection
 from django.utils.translation import ngettext
@@ -62,7 +63,8 @@ def of_campaign(campaign: Campaign) -> Progress:
         reasons = dict(cursor.fetchall())
         if campaign.status != Campaign.Status.RUNNING:
             return Progress(counts, reasons)
-        cursor.execute(LATELY_SENT, {"lately": LATELY, "campaign": campaign.pk})
+        asked: dict[str, Any] = {"lately": LATELY, "campaign": campaign.pk}
+        cursor.execute(LATELY_SENT, asked)
         number, seconds = cursor.fetchone()
     # Of a run that just began: its first seconds say little, so they count as a quarter of a minute at least.
     return Progress(counts, reasons, 60 * number / max(seconds, 15) if number else None)

@@ -6,6 +6,7 @@ old token cannot write over the decision. Who decided is written down.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -54,7 +55,7 @@ def mark_sent(campaign: Campaign, ids: Sequence[UUID] | None, by: User | None) -
 
 @transaction.atomic
 def _decide(statement: str, action: str, campaign: Campaign, ids: Sequence[UUID] | None, by: User | None) -> Decided:
-    asked = {"campaign": campaign.pk, "all": ids is None, "ids": [str(pk) for pk in ids or []]}
+    asked: dict[str, Any] = {"campaign": campaign.pk, "all": ids is None, "ids": [str(pk) for pk in ids or []]}
     unclear = Delivery.objects.filter(campaign=campaign, state=Delivery.State.UNKNOWN)
     wanted = unclear.count() if ids is None else len(set(ids))
     with connection.cursor() as cursor:
