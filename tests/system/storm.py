@@ -20,8 +20,8 @@ from django.utils.timezone import now
 from campaigns.api import signature
 from campaigns.models import Run
 from crm import consent, invariants, keyed
-from crm.models import ConsentEvent, ContactPoint, Customer
-from tests.campaigns.people import AGREED_AT, launched, open_shop
+from crm.models import ConsentEvent, ContactPoint, Customer, PurchaseLine
+from tests.campaigns.people import AGREED_AT, buys, launched, open_shop
 from tests.system.installation import STALLED_S, Installation, Processes
 
 OPEN = ("planned", "claimed", "sending")
@@ -196,3 +196,11 @@ def crowd(size: int, moods: tuple[str, ...] = ("p",)) -> Run:
     )  # fmt: skip
     consent.refresh(list(addresses))
     return launched()
+
+
+def bought(customer: Customer) -> None:
+    """A live purchase of one article, with its event and books that balance."""
+    purchase = buys(customer)
+    PurchaseLine.objects.create(
+        purchase=purchase, position=1, quantity=1, unit_price=purchase.gross, net=purchase.gross
+    )

@@ -33,3 +33,24 @@ def test_logs_as_a_process(tmp_path, smtp_sink):
     EmailMessage("S", "T", "a@example.com", ["b@example.com"], headers={"X-Delivery-ID": "d1"}).send()
     assert '"delivery_id": "d1"' in smtp_sink.log.read_text()
     assert smtp_sink.delivery_ids() == ["d1"]
+
+
+def test_treats_a_mail_as_its_address_asks(smtp_sink):
+    smtp_sink.moods, smtp_sink.hang_up_after = True, 1
+    busy = EmailMessage("S", "T", "shop@example.com", ["busy.1@example.com"])
+    with pytest.raises(smtplib.SMTPRecipientsRefused):
+        busy.send()
+    busy.send()
+    EmailMessage("S", "T", "shop@example.com", ["anna@example.com"]).send()
+    with pytest.raises(smtplib.SMTPDataError):
+        EmailMessage("S", "T", "shop@example.com", ["refused.1@example.com"]).send()
+    assert [envelope.rcpt_tos for envelope in smtp_sink.envelopes] == [["busy.1@example.com"], ["anna@example.com"]]
+
+
+def test_breaks_a_connection_that_had_its_share_of_mails(smtp_sink):
+    smtp_sink.hang_up_after = 1
+    with smtplib.SMTP("127.0.0.1", smtp_sink.port) as client:
+        client.sendmail("shop@example.com", ["a@example.com"], "T")
+        with pytest.raises(smtplib.SMTPServerDisconnected):
+            client.sendmail("shop@example.com", ["b@example.com"], "T")
+    assert len(smtp_sink.messages) == 1
