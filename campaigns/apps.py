@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 
@@ -11,3 +12,5 @@ class CampaignsConfig(AppConfig):
         from crm import plugins
 
         plugins.register(CampaignsPlugin())
+        if settings.EMAIL_BACKEND.startswith("anymail."):
+            from campaigns import webhooks  # noqa: F401 - its check has to be known before the checks run

@@ -18,6 +18,7 @@ from django.conf import settings
 from django.core.checks import Error, register
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
+from django.utils.module_loading import import_string
 from django.utils.timezone import now
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
@@ -62,11 +63,16 @@ def configured() -> str:
 
 @register
 def provider_can_report(app_configs: Any, **kwargs: Any) -> list[Error]:
-    """Whether the configured provider's reports can be understood: keys and packages are there."""
+    """Whether the configured provider exists, and its reports can be understood: keys and packages are there."""
     view_class = VIEWS.get(f"{configured()}_tracking_webhook")
     try:
+        import_string(settings.EMAIL_BACKEND)
         if view_class is not None:
             view_class()
+    except ModuleNotFoundError:
+        known = sorted({name.split("_tracking")[0] for name in VIEWS if name.endswith("_tracking_webhook")})
+        hint = f"Write one of: {', '.join(known)}."
+        return [Error(f"ANYMAIL_ESP: {configured()!r} is no provider.", hint=hint, id="campaigns.E002")]
     except AnymailConfigurationError as error:
         hint = "Set the key for its webhooks, and install the package it asks for (docs/operating.md)."
         return [Error(f"Reports of {configured()} could not be read: {error}", hint=hint, id="campaigns.E001")]

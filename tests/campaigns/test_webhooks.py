@@ -317,5 +317,7 @@ def test_a_provider_without_its_key_stops_the_start() -> None:
         EMAIL_BACKEND="anymail.backends.mailersend.EmailBackend", ANYMAIL={"WEBHOOK_SECRET": [SECRET]}
     ):
         assert "campaigns.E001" in [found.id for found in run_checks()]
+    with override_settings(EMAIL_BACKEND="anymail.backends.nobody.EmailBackend"):
+        assert "campaigns.E002" in [found.id for found in run_checks()]
     with override_settings(EMAIL_BACKEND="anymail.backends.postmark.EmailBackend"):
         assert "campaigns.E001" not in [found.id for found in run_checks()]
