@@ -138,7 +138,7 @@ def build(request: HttpRequest) -> HttpResponse:
     """The tree after a button or another choice, for htmx; nothing is kept."""
     verb = request.POST.get("do", "")
     rule = building.act(building.read(request.POST), verb)
-    focus = building.focus_after(rule, verb, request.headers.get("HX-Trigger-Name", ""))
+    focus = building.focus_after(rule, verb, request.headers.get("HX-Source", "").partition("#")[2])
     context = {"box": building.shown(rule, Known(rule), ()), "changed": True, "focus": focus}
     return render(request, "campaigns/segment_tree.html", context)
 

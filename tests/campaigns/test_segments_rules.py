@@ -94,7 +94,7 @@ def people(today):
     anna = person("anna@example.test", "newsletter", city="Köln", birth_month=2, birth_day=29, language="de")
     metrics_of(anna, orders=3, purchases=4, value=200, value_year=80, first_order_on=date(2020, 1, 1),
                previous_order_on=date(2025, 5, 5), last_order_on=TODAY, nev=75)  # fmt: skip
-    AssessmentFactory(customer=anna, stage="regular", bond=70, lock_in=10, at_risk_until=date(2030, 1, 1),
+    AssessmentFactory(customer=anna, stage="regular", last_order_on=TODAY, bond=70, lock_in=10, at_risk_until=date(2030, 1, 1),
                       active_until=date(2030, 1, 1), scores=[None, 40, None, None, None, None, 5])  # fmt: skip
     ben = CustomerFactory(given_name="Ben", city="Bonn", birth_month=3, birth_day=7)
     metrics_of(ben)
