@@ -104,7 +104,8 @@ class Recipe:
     `subject` and `blocks` are the text it starts with (see TemplateVersion). `values` names what its texts may use
     beside `campaigns.rendering.COMMON_VALUES`. Smaller `priority` goes first.
     `more_values(detail, language)` are values that hang on what the mail is about: `detail` is that of the event that
-    caused it, and `cause` (as `audience` gave it) and `options` (the campaign's).
+    caused it, and `cause` (as `audience` gave it) and `options` (the campaign's). `example`: such a detail, for previews
+    in each language; without it `values` alone serve.
     `cause_holds` is an SQL condition over `mine` (customer_id, event_id, cause) by which the gate asks again, right
     before the mail goes, whether what it is about still holds; else it is suppressed with `cause_gone`.
     `problems(campaign, shop)` says, in sentences, what a draft lacks before it may be launched.
@@ -137,6 +138,7 @@ class Recipe:
     on_by_default: bool = False
     always_on: bool = False
     more_values: Callable[[Mapping[str, Any], str], Mapping[str, str]] | None = None
+    example: Mapping[str, Any] | None = None
     composed: Callable[[Mapping[str, Any], str, str], None] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     cause_holds: str = "true"

@@ -45,12 +45,13 @@ def order_for(campaign: Campaign, address: str, language: str) -> composing.Orde
         coupon=couponing.example(batch) if batch else None,
         options=campaign.options,
         # Nothing happened that the mail could be about, so it speaks of the recipe's own examples.
-        own=_examples(recipe) if recipe.standing or not campaign.pk else {},
+        own=_examples(recipe, language) if recipe.standing or not campaign.pk else {},
     )
 
 
-def _examples(recipe: Recipe) -> dict[str, str]:
-    return dict(recipe.values) | (COUPON_VALUES if recipe.brings == "always" else {})
+def _examples(recipe: Recipe, language: str) -> dict[str, str]:
+    told = recipe.more_values(recipe.example, language) if recipe.more_values and recipe.example else {}
+    return dict(recipe.values) | dict(told) | (COUPON_VALUES if recipe.brings == "always" else {})
 
 
 def send_to_myself(campaign: Campaign, user: User, language: str) -> str:

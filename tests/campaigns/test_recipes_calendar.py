@@ -42,6 +42,17 @@ def test_what_needs_no_permission_offers_and_asks_nothing(code: str) -> None:
     assert recipe.brings == ""
 
 
+@pytest.mark.parametrize("code", [*NEW, "invitation"])
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_previews_speak_the_language_of_the_mail(code: str, language: str) -> None:
+    recipe = recipes.everything()[code]
+    assert recipe.more_values and recipe.example
+    told = recipe.more_values(recipe.example, language)
+    assert told.keys() == recipe.values.keys()
+    if language == "de":
+        assert {name: text.replace("\u00a0", " ") for name, text in told.items()} == dict(recipe.values)
+
+
 class TestAnniversary:
     @pytest.fixture(autouse=True)
     def on(self) -> None:

@@ -69,7 +69,10 @@ def more_values(detail: Mapping[str, Any], language: str) -> Mapping[str, str]:
     """The day of the first purchase, and how long ago that is, in words up to twelve."""
     _name, first, year = detail["cause"].split(":")
     began = date.fromisoformat(first)
-    return {"first_purchase_date": written(began, language), "time_together": in_words(int(year) - began.year, language)}
+    return {
+        "first_purchase_date": written(began, language),
+        "time_together": in_words(int(year) - began.year, language),
+    }
 
 
 def in_words(years: int, language: str) -> str:
@@ -91,6 +94,7 @@ RECIPE = Recipe(
     blocks=BLOCKS,
     values={"first_purchase_date": "23. November 2024", "time_together": "zwei Jahre"},
     more_values=more_values,
+    example={"cause": "anniversary:2024-11-23:2026"},
     cause_holds=STILL_FIRST,
     priority=35,
     brings="may",

@@ -35,8 +35,9 @@ STILL = """EXISTS (SELECT FROM crm_customer born WHERE born.id = mine.customer_i
 def audience(moment: Moment) -> Query:
     """Who has their birthday on the day, at nine where they live. After the day it is too late."""
     assert moment.day
-    days = kept_on(moment.day, LEAP_DAY.of(moment.campaign))
-    return AUDIENCE.format(days=", ".join(f"({month}, {day})" for month, day in days)), local_days.parameters(moment) | {
+    kept = kept_on(moment.day, LEAP_DAY.of(moment.campaign))
+    statement = AUDIENCE.format(days=", ".join(f"({month}, {day})" for month, day in kept))
+    return statement, local_days.parameters(moment) | {
         "audience_year": str(moment.day.year),
         "audience_day": moment.day,
     }

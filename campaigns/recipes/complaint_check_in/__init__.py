@@ -60,6 +60,7 @@ RECIPE = Recipe(
     blocks=BLOCKS,
     values={"complaint_number": "R-17", "closed_on": "20. November 2026"},
     more_values=more_values,
+    example={"cause": "complaint:17:2026-11-20"},
     cause_holds=STILL_CLOSED,
     priority=20,
     settings=(AFTER,),

@@ -82,7 +82,10 @@ def audience(moment: Moment) -> Query:
 def more_values(detail: Mapping[str, Any], language: str) -> Mapping[str, str]:
     """The last day of the term, and "yes" if the contract then renews by itself."""
     _name, day, then_what = detail["cause"].split(":")
-    return {"contract_end": written(date.fromisoformat(day), language), "contract_renews": "yes" if then_what == RENEWS else ""}
+    return {
+        "contract_end": written(date.fromisoformat(day), language),
+        "contract_renews": "yes" if then_what == RENEWS else "",
+    }
 
 
 RECIPE = Recipe(
@@ -98,6 +101,7 @@ RECIPE = Recipe(
     blocks=BLOCKS,
     values={"contract_end": "31. Januar 2027", "contract_renews": "yes"},
     more_values=more_values,
+    example={"cause": f"contract_end:2027-01-31:{RENEWS}"},
     cause_holds=STILL_ENDS,
     priority=20,
     settings=(BEFORE,),

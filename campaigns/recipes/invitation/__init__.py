@@ -133,6 +133,15 @@ RECIPE = Recipe(
         "answer_link": "",
     },
     more_values=more_values,
+    example={
+        "options": {
+            "gathering_title": "Kaffeeverkostung",
+            "gathering_day": "2026-12-04",
+            "gathering_time": "18:30",
+            "gathering_place": "Laden Ost, Beispielweg 1, 12345 Musterstadt",
+            "answer_until": "2026-12-01",
+        }
+    },
     problems=problems,
     settings=SETTINGS,
     at_most=_("Once for each invitation you send."),

@@ -73,7 +73,9 @@ def more_values(detail: Mapping[str, Any], language: str) -> Mapping[str, str]:
 RECIPE = Recipe(
     code="stage_reached",
     label=_("Stage reached"),
-    description=_("Thanks whoever becomes a regular, loyal or recommending customer. Tells the stage's name, no scores."),
+    description=_(
+        "Thanks whoever becomes a regular, loyal or recommending customer. Tells the stage's name, no scores."
+    ),
     occasion=Occasion.EVENT,
     event_kind="stage.changed",
     audience=audience,
@@ -83,6 +85,7 @@ RECIPE = Recipe(
     blocks=BLOCKS,
     values={"stage_name": "Stammkunde"},
     more_values=more_values,
+    example={"to": "regular"},
     cause_holds=STILL_THERE,
     priority=45,
     brings="may",

@@ -89,6 +89,7 @@ RECIPE = Recipe(
     blocks=BLOCKS,
     values={"last_purchase_month": "März 2026"},
     more_values=more_values,
+    example={"cause": "win_back:2026-03-09"},
     cause_holds=STILL_AWAY,
     priority=60,
     brings="may",
