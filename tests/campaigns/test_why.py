@@ -7,11 +7,11 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.utils.timezone import localdate, now
+from django.utils.timezone import now
 
 from campaigns import planning, recipes, why
 from campaigns.models import Campaign, Delivery, Receipt
-from crm import consent
+from crm import consent, days
 from crm.models import Customer, Shop
 from tests.campaigns.people import AGREED_AT, buys, deliver, launched, mailing, open_shop, person
 from tests.factories import AssessmentFactory, DeliveryFactory, UserFactory
@@ -130,7 +130,7 @@ class TestOfARecipe:
         assert told(anna, standing("birthday"))["Occasion"] == ("no", "The birthday is not known.")
 
     def test_no_greeting_because_it_is_switched_off_or_not_agreed(self) -> None:
-        today = localdate()
+        today = days.today()
         ben = person("ben@example.test", birth_month=today.month, birth_day=today.day)
         campaign = standing("birthday")
         planning.switch(campaign.pk, False)
@@ -141,7 +141,7 @@ class TestOfARecipe:
         assert steps["Permission now"] == ("no", "The person has not agreed to this kind of mail.")
 
     def test_the_day_stays_hidden_from_who_may_not_see_birthdays(self) -> None:
-        soon = localdate() + timedelta(days=5)
+        soon = days.today() + timedelta(days=5)
         anna = person("anna@example.test", "birthday", birth_month=soon.month, birth_day=soon.day)
         assert told(anna, standing("birthday"))["Occasion"] == ("open", "It is the customer's turn in the next days.")
         assert str(soon.year) in told(anna, standing("birthday"), sees_all=True)["Occasion"][1]
