@@ -82,7 +82,7 @@ def faults(rule: Any, own: int | None = None, known: Known | None = None, launch
         return [Fault("", _("This is no rule."))]
     _check(rule, "", 1, Asked(known, own, launched), found)
     number = sum(1 for _one in conditions(rule))
-    if not launched and number > CONDITIONS:
+    if not launched and not rule.get("name") and number > CONDITIONS:
         found.append(
             Fault("", _("A rule has at most %(n)s conditions. Make a segment of a part of it.") % {"n": CONDITIONS})
         )

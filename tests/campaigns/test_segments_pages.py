@@ -1,6 +1,7 @@
 """Pages of segments and lists: who may, what is refused, what a mailing makes of them."""
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -189,6 +190,17 @@ def test_each_line_of_a_file_says_what_became_of_it(client):
     assert [line.outcome for line in off.context["report"].lines] == ["removed"]
     assert found(one("list", "is_not", guests.pk)) >= {ben.pk}
     assert client.get(f"/campaigns/segments/{guests.pk}/").status_code == 302
+
+
+def test_a_file_of_an_old_spreadsheet_is_read(client):
+    anna = EmailFactory(value="anna@example.test").customer
+    file = SimpleUploadedFile("gäste.csv", "Gäste,E-Mail\nÄnne,anna@example.test\n".encode("cp1252"))
+    client.post("/campaigns/segments/lists/new", {"name": "Guests", "file": file})
+    assert [row.customer for row in SegmentMember.objects.all()] == [anna]
+    nothing = SimpleUploadedFile("empty.csv", b"\n")
+    refused = client.post("/campaigns/segments/lists/new", {"name": "Empty", "file": nothing})
+    assert refused.status_code == 422
+    assert Segment.objects.filter(name="Empty").count() == 0
 
 
 @pytest.mark.parametrize(

@@ -280,12 +280,12 @@ def any_tree(fields=FIELDS, deep=2):
 
 
 quickly = settings(
-    max_examples=30, deadline=None, suppress_health_check=list(HealthCheck), database=None, derandomize=True
+    max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), database=None, derandomize=True
 )
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.code)
-@settings(parent=quickly, max_examples=4)
+@settings(parent=quickly, max_examples=3)
 @given(data=st.data())
 def test_every_field_can_be_asked_and_read(stock, field, data):
     rule = data.draw(any_condition([field]))
