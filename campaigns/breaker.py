@@ -170,8 +170,8 @@ def note(campaign_id: int, marks: str, unfilled: int = 0) -> bool:
 
 def came_back(delivery_ids: Sequence[UUID]) -> None:
     """Mails that had gone came back for good; what was refused on the way is noted by its sender."""
-    gone = Delivery.objects.filter(pk__in=delivery_ids, state=Delivery.State.SENT).values("campaign_id").order_by()
-    for campaign_id, number in gone.annotate(n=Count("pk")).values_list("campaign_id", "n"):
+    gone = Delivery.objects.filter(pk__in=delivery_ids, state=Delivery.State.SENT).values("campaign_id")
+    for campaign_id, number in gone.annotate(n=Count("pk")).order_by("campaign_id").values_list("campaign_id", "n"):
         note(campaign_id, "1" * number)
 
 

@@ -146,7 +146,7 @@ def look_up(shop: Shop) -> MailCheck:
     if not sender.domain:
         raise ValueError("no sender address")
     with ThreadPoolExecutor(len(CHECKS)) as pool:
-        findings = list(pool.map(lambda one: _asked(*one, sender), CHECKS))
+        findings = list(pool.map(lambda one: _asked(one[0], one[1], sender), CHECKS))
     kept, _made = MailCheck.objects.update_or_create(
         domain=sender.domain, defaults={"checked_at": now(), "findings": [asdict(one) for one in findings]}
     )

@@ -174,7 +174,8 @@ def pull_forward() -> None:
     """Fill what limits leave unused right now with the mails that wait longest. Safe to repeat."""
     if Pace.objects.exclude(name=Pace.ALL).exists():
         with connection.cursor() as cursor:
-            cursor.execute(PULL_FORWARD, {"zone": Shop.current().time_zone, "ahead": PULL_AHEAD})
+            given: dict[str, Any] = {"zone": Shop.current().time_zone, "ahead": PULL_AHEAD}
+            cursor.execute(PULL_FORWARD, given)
 
 
 def family_of(domain: str) -> list[str]:

@@ -65,7 +65,8 @@ class Sender:
         self.pause_until = 0.0
         self._paced = True
         self._trying = self._probing = self._full = False
-        self._busy: set[str] = set()
+        self._noted: set[str] = set()
+        self._just_busy = ""
         self._marks: dict[int, str] = {}
         self._unfilled: Counter[int] = Counter()
         self._stopped: set[int] = set()
@@ -112,7 +113,7 @@ class Sender:
         }
         rows = self._persist(lambda: fetch(CLAIM, parameters))
         if self._trying and not rows:
-            breaker.give_way(self.mail.name)
+            self._persist(lambda: breaker.give_way(self.mail.name))
         rows.sort(key=lambda row: (row[3], row[4], row[0]))
         paced = any(row[5] for row in rows)
         return Claim(token, [(pk, kind, purpose) for pk, kind, purpose, *_more in rows], ends, paced)
@@ -130,6 +131,9 @@ class Sender:
                 self._send_one(mail, order, claim.token, shop)
         finally:
             self._persist(lambda: change(RELEASE, {"token": claim.token}))
+            if self._trying:  # the mail never came to the wire, or its answer said nothing about the server
+                self._trying = False
+                self._persist(lambda: breaker.give_way(self.mail.name))
             self._tell_breaker()
         if self._coupons:
             self._persist(lambda: couponing.take_back(self._coupons))
@@ -223,26 +227,21 @@ class Sender:
 
     def _learn(self, order: composing.Order, outcome: Outcome) -> None:
         """Draw the conclusions about server, domain and campaign."""
+        domain = domain_of(order)
         if outcome.verdict in (Verdict.SENT, Verdict.REFUSED):
             self._mark(order, "0" if outcome.verdict is Verdict.SENT else "1")
-            self._went(domain_of(order) if self._probing or self._busy else "")
-        elif outcome.everybody or self._too_busy(order, outcome):
+            if self._probing or domain in self._noted:
+                self._noted.discard(domain)
+                self._persist(lambda: breaker.recovered(self.mail.name, domain))
+        elif outcome.everybody or (outcome.busy and self._just_busy not in ("", domain)):
             self._rest(outcome.reply)
+            return
         elif outcome.domain:
-            self._busy.add(domain_of(order))
-            rests = self._persist(lambda: breaker.trouble(self.mail.name, outcome.reply, domain_of(order)))
+            self._noted.add(domain)
+            rests = self._persist(lambda: breaker.trouble(self.mail.name, outcome.reply, domain))
             self._paced = self._paced or rests > 0
-
-    def _too_busy(self, order: composing.Order, outcome: Outcome) -> bool:
-        """Whether a server that wants no more mails for one domain said so of another one just before: it is the server."""
-        return outcome.busy and bool(self._busy - {domain_of(order)})
-
-    def _went(self, domain: str) -> None:
-        """The server answered to the point, about a mail to a domain if one was in trouble."""
-        if domain:
-            self._busy.discard(domain)
-            self._persist(lambda: breaker.recovered(self.mail.name, domain))
-        if self._trying:
+        self._just_busy = domain if outcome.busy else ""
+        if self._trying and outcome.reply:  # the server answered to the point, whatever it said of this mail
             self._trying = False
             self._persist(lambda: breaker.recovered(self.mail.name))
 

@@ -1,9 +1,11 @@
 """Sender Policy Framework records (RFC 7208): do they let a host send, and what would have to stand in them?"""
 
 from collections.abc import Iterator, Sequence
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from campaigns.dns_lookup import Dns
+
+Address = IPv4Address | IPv6Address
 
 MOST_LOOKUPS = 10  # RFC 7208, 4.6.4
 # Domains below which people register theirs; two labels are right nearly everywhere else.
@@ -15,7 +17,7 @@ def covers(record: str, domain: str, addresses: Sequence[str], dns: Dns) -> bool
     return _covers(record, domain, [ip_address(one) for one in addresses], dns, [MOST_LOOKUPS])
 
 
-def _covers(record: str, domain: str, addresses: Sequence, dns: Dns, left: list[int]) -> bool:  # type: ignore[type-arg]
+def _covers(record: str, domain: str, addresses: Sequence[Address], dns: Dns, left: list[int]) -> bool:
     for term in record.lower().split()[1:]:
         name, _colon, value = term.lstrip("+").partition(":")
         if name in ("ip4", "ip6"):
@@ -30,7 +32,7 @@ def _covers(record: str, domain: str, addresses: Sequence, dns: Dns, left: list[
     return False
 
 
-def _named(name: str, value: str, domain: str, addresses: Sequence, dns: Dns, left: list[int]) -> bool:  # type: ignore[type-arg]
+def _named(name: str, value: str, domain: str, addresses: Sequence[Address], dns: Dns, left: list[int]) -> bool:
     """Whether a term that names a host or another record covers an address."""
     target = name.partition("=")[2] or value or domain
     if name.startswith(("include", "redirect")):
@@ -40,7 +42,7 @@ def _named(name: str, value: str, domain: str, addresses: Sequence, dns: Dns, le
     return any(ip_address(found) in addresses for host in hosts for found in dns.addresses(host))
 
 
-def _within(addresses: Sequence, network: str) -> bool:  # type: ignore[type-arg]
+def _within(addresses: Sequence[Address], network: str) -> bool:
     try:
         block = ip_network(network, strict=False)
     except ValueError:

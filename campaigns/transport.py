@@ -85,14 +85,16 @@ class Transport(Protocol):
 
 def configured() -> Transport:
     """The transport that EMAIL_URL or ANYMAIL_ESP names."""
-    if settings.EMAIL_BACKEND == SMTP_BACKEND:
-        return SmtpTransport()
-    return BackendTransport()
+    return _kind()()
 
 
 def current() -> str:
     """The name of the transport that is configured, as deliveries keep it."""
-    return configured().name
+    return _kind()().name
+
+
+def _kind() -> "type[SmtpTransport | BackendTransport]":
+    return SmtpTransport if settings.EMAIL_BACKEND == SMTP_BACKEND else BackendTransport
 
 
 class TooLate(OSError):

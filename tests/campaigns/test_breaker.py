@@ -110,6 +110,31 @@ class TestServer:
         deliver()
         assert states() == {"sent": 3} and not Circuit.objects.exists()
 
+    def test_that_answers_is_back_whatever_it_says_of_one_domain(self, smtp_sink: SmtpSink) -> None:
+        crowd(1, "busy.test")
+        crowd(2, "fine.test")
+        launched()
+        Delivery.objects.filter(domain="busy.test").update(priority=1)
+        smtp_sink.refuse = lambda recipient: "451 4.7.0 later" if recipient.endswith("busy.test") else None
+        breaker.trouble(transport.current(), "")
+        rest_is_over()
+        deliver()
+        assert states() == {"sent": 2, "planned": 1} and not Circuit.objects.filter(domain="").exists()
+
+    def test_is_tried_by_the_next_where_the_first_had_nothing_to_send(self, smtp_sink: SmtpSink) -> None:
+        crowd(2, "example.test")
+        run = launched()
+        breaker.trouble(transport.current(), "")
+        rest_is_over()
+        sender = Sender("first")
+        claim = sender.claim(50)
+        planning.pause(run.campaign_id)
+        sender._send_all(claim, time.monotonic() + 60)
+        planning.resume(run.campaign_id)
+        planning.advance_campaigns()
+        deliver()
+        assert states() == {"sent": 2}
+
     def test_that_falls_silent_after_each_mail_does_not_get_them_all(self, settings: Any, smtp_sink: SmtpSink) -> None:
         settings.EMAIL_TIMEOUT = 0.3
         crowd(3, "example.test")
