@@ -35,7 +35,7 @@ MOODS = {
     "silent-lost": ("dot", "silence", True),
     "reset-lost": ("dot", "reset", True),
     "late": ("taken", "wait 1.5", False),
-    "too-late": ("taken", "wait 8", False),
+    "too-late": ("taken", "wait 20", False),
     "silent-after": ("taken", "silence", False),
     "reset-after": ("taken", "reset", False),
 }

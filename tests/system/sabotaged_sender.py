@@ -179,10 +179,10 @@ def stop_after_answer() -> None:
 
 
 def impatient() -> None:
-    """Waits 4 s for a mail server instead of a minute."""
+    """Waits 8 s for a mail server instead of a minute."""
     from django.conf import settings
 
-    settings.EMAIL_TIMEOUT = 4
+    settings.EMAIL_TIMEOUT = 8
 
 
 EDITS: dict[str, Callable[[], None]] = {

@@ -14,7 +14,7 @@ from tests.system.storm import Storm, bought, crowd
 
 pytestmark = pytest.mark.slow
 
-OF_EACH = int(os.environ.get("OF_EACH_MOOD", "4"))
+OF_EACH = int(os.environ.get("OF_EACH_MOOD", "3"))
 LATER = 25
 USUAL = ("p",) * (3 * len(MOODS))
 # Whatever the server does, the mail ends here. In doubt: nobody can know until a relay reports.
