@@ -1,6 +1,5 @@
 """What a shop may set about any campaign: how many are held out, when its mails go, and its recipe's own settings."""
 
-from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -103,11 +102,11 @@ class PaceForm(forms.Form):
 
     def chosen_settings(self) -> dict[str, Any]:
         """The settings as `Campaign.options` keeps them. Only after `is_valid`."""
-        found = {}
-        for setting in self.recipe.settings:
-            value = self.cleaned_data[PREFIX + setting.code]
-            found[setting.code] = value.isoformat() if isinstance(value, date) else "" if value is None else value
-        return found
+        return {setting.code: self._value(setting) for setting in self.recipe.settings}
+
+    def _value(self, setting: Setting) -> Any:
+        value = self.cleaned_data[PREFIX + setting.code]
+        return value.isoformat() if isinstance(value, date) else "" if value is None else value
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
@@ -119,12 +118,12 @@ class PaceForm(forms.Form):
         elif opens and ends and opens >= ends:
             self.add_error("window_until", _("This must be later than the hour from which mails go."))
         for setting in self.recipe.settings:
-            self._check(setting, given)
+            self._check(setting)
         return given
 
-    def _check(self, setting: Setting, given: Mapping[str, Any]) -> None:
+    def _check(self, setting: Setting) -> None:
         name = PREFIX + setting.code
-        if name not in self.errors and not setting.allows(self.chosen_settings()[setting.code]):
+        if name not in self.errors and not setting.allows(self._value(setting)):
             self.add_error(name, ValidationError(_("This cannot be kept. Choose something else.")))
 
     def set_pace(self, campaign: Campaign) -> None:

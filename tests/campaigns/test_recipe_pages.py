@@ -3,14 +3,14 @@
 from datetime import timedelta
 
 import pytest
-from django.utils.timezone import now
+from django.utils.timezone import localtime, now
 
 from campaigns import recipe_care, recipes
-from campaigns.models import TemplateVersion
+from campaigns.models import Campaign, TemplateVersion
 from crm.models import AuditEntry
 from tests.campaigns.people import open_shop
 from tests.campaigns.test_pages import as_role, text_of
-from tests.campaigns.writing import posted
+from tests.campaigns.writing import filled, posted
 from tests.factories import DeliveryFactory
 from tests.loyalty import coupons as made
 
@@ -197,3 +197,20 @@ def marketer_user():
     from crm.models import User
 
     return User.objects.get(role="marketer")
+
+
+def test_a_mailing_carries_the_settings_of_its_recipe_into_its_text(marketer):
+    day = (localtime(now()) + timedelta(days=30)).date()
+    written = filled(message_de="{{ gathering_title }}: {{ gathering_day }}, {{ gathering_place }}") | {
+        "set_gathering_title": "Verkostung", "set_gathering_day": day.isoformat(), "set_gathering_time": "18:30",
+        "set_gathering_place": "Laden Ost",
+    }  # fmt: skip
+    assert marketer.post("/campaigns/mailings/new?recipe=invitation", written).status_code == 302
+    draft = Campaign.objects.get(standing=False)
+    assert draft.options["gathering_title"] == "Verkostung"
+    shown = marketer.get(f"/campaigns/mailings/{draft.pk}/preview?form=text").content.decode()
+    assert "Verkostung: " in shown and str(day.year) in shown and "Laden Ost" in shown
+    page = marketer.get(f"/campaigns/mailings/{draft.pk}/")
+    assert page.context["form"].initial["set_gathering_time"] == "18:30"
+    refused = marketer.post("/campaigns/mailings/new?recipe=invitation", written | {"set_gathering_time": "25:99"})
+    assert refused.status_code == 422 and "set_gathering_time" in refused.context["form"].errors
