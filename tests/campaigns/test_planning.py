@@ -12,6 +12,7 @@ from campaigns import hold_out, planning, progress, recipes, unclear
 from campaigns.models import Campaign, Delivery, Receipt
 from campaigns.planning import LaunchError
 from campaigns.sending import Sender
+from crm import days
 from crm.models import ApiKey, AuditEntry
 from tests.campaigns.people import deliver, launched, mailing, open_shop, person, states
 from tests.factories import CampaignFactory, DeliveryFactory, SourceFactory, UserFactory
@@ -270,3 +271,17 @@ class TestProgress:
     )
     def test_says_a_span_as_people_do(self, seconds: int, said: str) -> None:
         assert progress.about(timedelta(seconds=seconds)) == said
+
+
+class TestHoldOutOfARecipe:
+    def test_stays_the_same_however_often_the_day_is_planned(self) -> None:
+        today = days.today()
+        for _number in range(24):
+            person("", "birthday", birth_month=today.month, birth_day=today.day)
+        campaign = recipes.standing_campaign(recipes.everything()["birthday"])
+        Campaign.objects.filter(pk=campaign.pk).update(hold_out=50)
+        planning.plan_occasions(today)
+        first = dict(Delivery.objects.values_list("customer_id", "reason"))
+        assert 0 < sum(reason == "hold_out" for reason in first.values()) < 24
+        planning.plan_occasions(today)
+        assert dict(Delivery.objects.values_list("customer_id", "reason")) == first
