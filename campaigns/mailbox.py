@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 READ_AT_MOST = 256 * 1024  # bytes of one mail; what reports say stands in front
 TIMEOUT_S = 30
 LOCK = 0x6D626F78  # "mbox": one reader at a time
+# The mailbox, not a mail, is the trouble: it is tried again later.
+TROUBLE = (OSError, imaplib.IMAP4.error, mailbox.Error)
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -57,7 +59,7 @@ class Box(Protocol):
 
 
 def opened(url: str) -> Box:
-    """The box that BOUNCE_MAILBOX names. Raises OSError or imaplib.IMAP4.error if it cannot be opened."""
+    """The box that BOUNCE_MAILBOX names. Raises one of TROUBLE if it cannot be opened."""
     parts = urlsplit(url)
     return ImapBox(url) if parts.scheme in ("imap", "imaps") else FileBox(parts.scheme, Path(unquote(parts.path)))
 

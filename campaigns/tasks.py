@@ -1,6 +1,5 @@
 """Celery's way to do what the sender does by itself: wake-ups without data, each safe to repeat and to lose."""
 
-import imaplib
 import os
 import socket
 
@@ -47,6 +46,6 @@ def read_mailbox() -> dict[str, int]:
     close_old_connections()
     try:
         return mailbox.read(READ_S)
-    except (OSError, imaplib.IMAP4.error) as error:
+    except mailbox.TROUBLE as error:
         log.error("mailbox_closed", error=type(error).__name__)
         return {}

@@ -1,4 +1,3 @@
-import imaplib
 import time
 from argparse import ArgumentParser
 from typing import Any
@@ -24,7 +23,7 @@ class Command(BaseCommand):
         while True:
             try:
                 counts = mailbox.read(SLICE_S)
-            except (OSError, imaplib.IMAP4.error) as error:
+            except mailbox.TROUBLE as error:
                 if not every:
                     raise CommandError(f"The mailbox cannot be read: {error or type(error).__name__}") from error
                 self.stderr.write(f"The mailbox cannot be read: {type(error).__name__}")
