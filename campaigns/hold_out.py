@@ -15,6 +15,7 @@ from crm import keyed
 REASON = "hold_out"
 # Four bytes of a hash are spread evenly over this many parts; bytes compare as the numbers that they write.
 PARTS = 2**32
+PERSON_OF = "(SELECT person_key FROM crm_customer WHERE crm_customer.id = {customer})"
 PERSON = "LEFT JOIN crm_customer held ON held.id = {customer}"
 MEMBER = """coalesce(substring(sha256(%(held_key)s::bytea || convert_to(
     {person}::text || ':' || %(held_about)s || ':' || {cause}, 'UTF8')) for 4) < %(held_below)s::bytea, false)"""
@@ -31,7 +32,10 @@ def join(campaign: Campaign, recipe: Recipe, customer: str) -> str:
 
 
 def condition(campaign: Campaign, recipe: Recipe, person: str, cause: str) -> str:
-    """SQL that says whether a row belongs to the control group; it needs `parameters`."""
+    """SQL that says whether a row belongs to the control group; it needs `parameters`.
+
+    `person`: the person's key, such as `held.person_key` of `join`, or PERSON_OF for a few rows.
+    """
     return MEMBER.format(person=person, cause=cause) if share(campaign, recipe) else "false"
 
 

@@ -71,7 +71,8 @@ def audience(moment: Moment, recipe: Recipe) -> Query:
         first_hour=FIRST_HOUR,
         minutes=MINUTES,
     )
-    held = hold_out.condition(moment.campaign, recipe, "verdict.customer_id", "verdict.cause")
+    person = hold_out.PERSON_OF.format(customer="verdict.customer_id")
+    held = hold_out.condition(moment.campaign, recipe, person, "verdict.cause")
     return CHOSEN.format(verdicts=permission.verdicts(f"({due})"), held=held), parameters | {
         "audience_campaign": plan.campaign_id,
         "audience_window": window,
