@@ -367,3 +367,14 @@ def test_only_those_in_the_segment():
     SegmentMember.objects.create(segment=segment, customer=anna)
     plan(one)
     assert given() == {anna.pk}
+
+
+def test_a_surprise_is_known_by_its_name_and_else_by_its_words():
+    version = recipes.first_version(RECIPE)
+    words = settings.words_of(version)
+    version.blocks[1]["text"] = {"de": "Anders.", "en": "Another."}
+    assert settings.words_of(version) != words
+    version.blocks[2]["name"] = "Postkarte"
+    named = settings.words_of(version)
+    version.blocks[1]["text"] = {"de": "Noch einmal anders.", "en": "Another again."}
+    assert settings.words_of(version) == named

@@ -151,6 +151,7 @@ def cost(campaign: Campaign, batch: CouponBatch | None) -> Decimal:
 
 
 def words_of(version: TemplateVersion) -> str:
-    """What a text says, as a hash: the same words make the same surprise."""
-    said = [block["text"] for block in version.blocks if not block.get("coupon")]
+    """Which surprise a text is, as a hash: what its block calls it, or else its words."""
+    named = sorted(name.casefold() for block in version.blocks if (name := str(block.get("name") or "").strip()))
+    said = named or [block["text"] for block in version.blocks if not block.get("coupon")]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]

@@ -16,6 +16,7 @@ BLOCKS = (
     },
     {
         "kind": "request",
+        "about": "survey",
         "text": {
             "de": "Wie ist es Ihnen seitdem damit ergangen? Das wüssten wir gern, weil wir nur so erfahren, was wir besser "
             "machen können. Sagen Sie es ruhig offen, auch wenn etwas nicht gut war. Zwei Minuten genügen.",
@@ -23,7 +24,12 @@ BLOCKS = (
             "better. Please be frank, also if something was not good. Two minutes are enough.",
         },
     },
-    {"kind": "cta", "text": {"de": "Fragen beantworten", "en": "Answer the questions"}, "url": "{{ survey_url }}"},
+    {
+        "kind": "cta",
+        "promo": False,
+        "text": {"de": "Fragen beantworten", "en": "Answer the questions"},
+        "url": "{{ survey_url }}",
+    },
     {
         "kind": "closing",
         "text": {
