@@ -90,5 +90,8 @@ SILENT = _("DNS did not answer. Try again later.")
 
 def said(finding: Finding) -> Said:
     label, icon, tone = VERDICTS[finding.verdict]
-    words = SILENT if finding.case == "silent" else SENTENCES[finding.check, finding.case]
-    return Said(str(NAMES[finding.check]), str(words) % finding.about, str(label), icon, tone, finding)
+    # What an earlier version kept may be of a case that is gone.
+    words = SENTENCES.get((finding.check, finding.case), SILENT)
+    return Said(
+        str(NAMES.get(finding.check, finding.check)), str(words) % finding.about, str(label), icon, tone, finding
+    )
