@@ -24,6 +24,10 @@ class SegmentError(ValueError):
     """A segment cannot be kept or put away; the text says why and what to do."""
 
 
+def nameless() -> SegmentError:
+    return SegmentError(_("Give it a name by which you find it again."))
+
+
 @dataclass
 class Uses:
     """What asks for a segment: campaigns, the latest first, and segments by name."""
@@ -79,7 +83,7 @@ def save_list(segment: Segment, name: str, by: User) -> Segment:
 def _write(segment: Segment, name: str, by: User) -> Segment:
     segment.name = name.replace("\0", "").strip()[:NAME_LENGTH]
     if not segment.name:
-        raise SegmentError(_("Give it a name by which you find it again."))
+        raise nameless()
     segment.changed_by, segment.changed_at = by, now()
     if segment.pk is None:
         segment.created_by = by

@@ -91,6 +91,7 @@ def _built(request: HttpRequest, found: Segment) -> HttpResponse:
         keeping.save(found, name, rule, request.user)  # type: ignore[arg-type]
     except segments.RuleError as error:
         told["trouble"] = faults_sentence(len(error.faults))
+        told |= {} if name.strip() else {"name_trouble": str(keeping.nameless())}
     except SegmentError as error:
         told["name_trouble"] = str(error)
     else:
@@ -110,7 +111,7 @@ def _context(found: Segment, name: str, rule: Any, patient: bool = False, keep: 
     return {
         "segment": found,
         "name": name,
-        "box": building.shown(rule, known, () if patient or fresh else wrong),
+        "box": building.shown(rule, known, () if patient or (keep and fresh) else wrong),
         "uses": keeping.uses([found])[found.pk] if found.pk else None,
         **look,
     }
@@ -129,7 +130,7 @@ def _look(rule: Any, known: Known, wrong: bool) -> dict[str, Any]:
     try:
         return look | {"count": members.count(rule), "people": members.sample(rule)}
     except segments.RuleError as error:  # a segment that it names
-        return look | {"unfinished": True, "trouble": str(error)}
+        return look | {"unfinished": True, "cannot": str(error)}
 
 
 @requires("campaigns.manage")

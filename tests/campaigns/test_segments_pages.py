@@ -105,6 +105,10 @@ def test_what_is_wrong_stands_at_its_place(client):
     answer = client.post("/campaigns/segments/new", broken | {"do": "save"})
     assert answer.status_code == 422
     assert answer.context["box"].rules[0].faults == ["Enter a number."]
+    assert answer.content.decode().count("1 thing is to be mended") == 1
+    assert "Give it a name" in answer.context["name_trouble"]
+    untouched = client.post("/campaigns/segments/new", {"name": "", "match": "all", "field.1": "", "do": "save"})
+    assert untouched.context["box"].rules[0].faults == ["Choose what to ask."]
     unnamed = client.post("/campaigns/segments/new", broken | {"value.1": "5", "do": "save"})
     assert "Give it a name" in unnamed.context["name_trouble"]
     assert Segment.objects.count() == 0
