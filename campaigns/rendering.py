@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from secrets import token_hex
 from time import thread_time
 from typing import Any
 
@@ -214,13 +215,15 @@ def _plain_notice(notice: list[legal.Sentence]) -> str:
 
 def _page(pieces: list[Piece], notice: list[legal.Sentence], language: str) -> str:
     kept: list[str] = []
+    # Nobody can write what stands for a placeholder meanwhile; nothing of it is left in the mail.
+    mark = token_hex(6)
 
     def stash(text: str) -> str:
         """Escape what the marketer wrote; keep Liquid aside, for MJML and the CSS inliner would mangle it."""
         parts = _LIQUID.split(cleaned(text))
         for at in range(1, len(parts), 2):
             kept.append(parts[at])
-            parts[at] = f"LQ{len(kept) - 1}QL"
+            parts[at] = f"LQ{mark}n{len(kept) - 1}QL"
         parts[::2] = [html.escape(part).replace("\n", "<br/>") for part in parts[::2]]
         return "".join(parts)
 
@@ -228,7 +231,7 @@ def _page(pieces: list[Piece], notice: list[legal.Sentence], language: str) -> s
     foot = "".join(_mjml_notice(sentence, stash) for sentence in notice)
     page = css_inline.inline(mjml.mjml2html(_FRAME.format(body=body, foot=foot)))
     page = page.replace("<html", f'<html lang="{language}"', 1) if "lang=" not in page[:200] else page
-    return re.sub(r"LQ(\d+)QL", lambda found: kept[int(found[1])], page)
+    return re.sub(rf"LQ{mark}n(\d+)QL", lambda found: kept[int(found[1])], page)
 
 
 def _mjml(piece: Piece, stash: Any) -> str:

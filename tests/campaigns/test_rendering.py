@@ -38,6 +38,11 @@ def test_what_a_marketer_writes_is_text_and_never_markup() -> None:
     assert "<script>" not in mail("<script>alert(1)</script> a < b & c").html
 
 
+def test_nobody_can_write_what_stands_for_a_placeholder_meanwhile() -> None:
+    made = mail("{% if name != '' %}LQ0QL LQ0n0QL {{ given_name }}{% endif %}", given_name="Jörg")
+    assert "LQ0QL LQ0n0QL Jörg" in made.html and mail("Hallo {{ name }}").html == mail("Hallo {{ name }}").html
+
+
 def test_lines_stay_lines() -> None:
     assert "eins<br>zwei" in mail("eins\nzwei").html
     assert "GmbH<br" in mail("x", imprint="Beispiel GmbH\nMusterstadt").html
