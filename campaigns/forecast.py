@@ -36,7 +36,7 @@ def by_day(recipe: Recipe, campaign: Campaign, shop: Shop, days: Sequence[date])
     for number, day in enumerate(days):
         audience, asked = recipe.audience(Moment(campaign, shop, day=day))
         names = {name: f"audience_d{number}_{name.removeprefix('audience_')}" for name in asked}
-        renamed = PARAMETER.sub(lambda found, names=names: f"%({names[found[1]]})s", audience)  # type: ignore[misc]
+        renamed = PARAMETER.sub(lambda found, names=names: f"%({names.get(found[1], found[1])})s", audience)  # type: ignore[misc]
         parts.append(f"SELECT matching.*, %(audience_on_{number})s::date AS on_day FROM ({renamed}) matching")
         parameters |= {names[name]: value for name, value in asked.items()} | {f"audience_on_{number}": day}
     return " UNION ALL ".join(parts), parameters
