@@ -100,7 +100,7 @@ def budgeted(plan: Plan | None, day: date) -> Iterator[None]:
 
 
 def _open(plan: Plan, day: date) -> int:
-    given = {
+    given: dict[str, Any] = {
         "campaign": plan.campaign_id,
         "first": plan.first_day,
         "last": plan.last_day,

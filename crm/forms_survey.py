@@ -39,7 +39,7 @@ class SurveyForm(forms.Form):
             if isinstance(entry, OwnWords):
                 area = forms.Textarea(attrs={"rows": 4, "class": "form-control"})
                 self.fields[OWN_WORDS] = forms.CharField(
-                    label=entry.words, help_text=entry.help, max_length=LONGEST_WORDS, required=False, widget=area
+                    label=str(entry.words), help_text=str(entry.help), max_length=LONGEST_WORDS, required=False, widget=area
                 )
             elif isinstance(entry, Feelings):
                 self.fields |= {f"nev_{code}": _scale(ELEVEN) for code in asked_by(entry.form)}

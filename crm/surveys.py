@@ -7,7 +7,7 @@ given: what was thought of later is a new conversation, and the page says so.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -69,17 +69,15 @@ def invite(mails: Iterable[Invited]) -> None:
     rows = list(mails)
     if not rows:
         return
+    parameters: dict[str, Any] = {
+        "good_for": GOOD_FOR,
+        "digests": [tokens.digest(token_of(row.delivery_id)) for row in rows],
+        "responses": [str(row.delivery_id) for row in rows],
+        "customers": [row.customer_id for row in rows],
+        "purchases": [row.purchase_id for row in rows],
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            INVITE,
-            {
-                "good_for": GOOD_FOR,
-                "digests": [tokens.digest(token_of(row.delivery_id)) for row in rows],
-                "responses": [str(row.delivery_id) for row in rows],
-                "customers": [row.customer_id for row in rows],
-                "purchases": [row.purchase_id for row in rows],
-            },
-        )
+        cursor.execute(INVITE, parameters)
 
 
 def look(token: str) -> Found | None:
