@@ -8,12 +8,13 @@ from django.views.decorators.http import require_GET
 from campaigns import recipes, surprises
 from campaigns import why as reasons
 from campaigns.models import Campaign, Delivery
+from campaigns.why_steps import NO, OPEN, YES
 from crm import access
 from crm.access import requires
 from crm.models import Customer
 
 MAILINGS_SHOWN = 30
-ICONS = {reasons.YES: ("circle-check", "good"), reasons.NO: ("circle-x", "bad"), reasons.OPEN: ("question-mark", "due")}
+ICONS = {YES: ("circle-check", "good"), NO: ("circle-x", "bad"), OPEN: ("question-mark", "due")}
 
 
 def _customer(pk: int) -> Customer:
