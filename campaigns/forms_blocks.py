@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from campaigns import blocks as kinds
@@ -127,12 +128,12 @@ class _Line(forms.CharField):
     default_error_messages = {"max_length": _("At most %(limit_value)d characters; these are %(show_value)d.")}
 
 
-def _missing(code: str, languages: Sequence[str]) -> str | Promise:
+def _missing(code: str, languages: Sequence[str]) -> str:
     if code == languages[0]:
-        return _("Write this, or remove the block.")
+        return gettext("Write this, or remove the block.")
     if code == "en":
-        return _("Write this in English, too, or untick English above.")
-    return _("Write this in German, too, or untick German above.")
+        return gettext("Write this in English, too, or untick English above.")
+    return gettext("Write this in German, too, or untick German above.")
 
 
 def _option_fields(languages: Sequence[str]) -> dict[str, forms.Field]:
@@ -200,7 +201,7 @@ class SubjectForm(forms.Form):
                 max_length=kinds.MAX_SUBJECT,
                 required=code in written,
                 error_messages={
-                    "required": _("A mail needs a subject.") if code == languages[0] else _missing(code, languages)
+                    "required": gettext("A mail needs a subject.") if code == languages[0] else _missing(code, languages)
                 },
                 widget=forms.TextInput(attrs={"lang": code}),
             )
