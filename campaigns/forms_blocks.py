@@ -201,7 +201,9 @@ class SubjectForm(forms.Form):
                 max_length=kinds.MAX_SUBJECT,
                 required=code in written,
                 error_messages={
-                    "required": gettext("A mail needs a subject.") if code == languages[0] else _missing(code, languages)
+                    "required": gettext("A mail needs a subject.")
+                    if code == languages[0]
+                    else _missing(code, languages)
                 },
                 widget=forms.TextInput(attrs={"lang": code}),
             )
