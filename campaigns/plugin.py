@@ -61,7 +61,7 @@ class CampaignsPlugin(Plugin):
             return found
         if KIND in kinds:
             rows = news.with_news(told(customer)).filter(at__lt=before).select_related("campaign")  # type: ignore[misc]
-            found += [_entry(row) for row in rows.order_by("-at", "-pk")[:limit]]
+            found += [_entry(row) for row in rows.order_by("-at", "-pk")[:limit]]  # type: ignore[misc]
         if USE in kinds:
             found += [_use(moment) for moment in mail_use.of_person(customer, before, limit)]
         return sorted(found, key=lambda entry: entry.at, reverse=True)[:limit]
