@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField("contactpoint", "bounced_at", models.DateTimeField(blank=True, null=True)),
         migrations.AddField("contactpoint", "rests_until", models.DateTimeField(blank=True, null=True)),
-        migrations.AddIndex("contactpoint", models.Index(condition=Q(state__in=["hard_bounced", "soft_bounced"]), fields=["bounced_at"], name="crm_contact_point_bounced")),
+        migrations.AddIndex("contactpoint", models.Index(condition=Q(state="hard_bounced") | Q(state="soft_bounced"), fields=["bounced_at"], name="crm_contact_point_bounced")),
         migrations.AddField("suppression", "source", models.CharField(blank=True, db_default="", default="", max_length=30)),
         migrations.AddField("suppression", "note", models.CharField(blank=True, db_default="", default="", max_length=200)),
         migrations.AddField("suppression", "lift_note", models.CharField(blank=True, db_default="", default="", max_length=200)),

@@ -201,7 +201,7 @@ class ContactPoint(models.Model):
             ),
             models.Index(
                 fields=["bounced_at"],
-                condition=Q(state__in=["hard_bounced", "soft_bounced"]),
+                condition=Q(state="hard_bounced") | Q(state="soft_bounced"),
                 name="crm_contact_point_bounced",
             ),
         ]

@@ -59,7 +59,7 @@ def test_no_documented_call_breaks_the_server(case: schemathesis.Case, plain_key
 
 @pytest.mark.slow
 @schema.parametrize()
-@settings(max_examples=50, **EACH_CALL)
+@settings(max_examples=10, **EACH_CALL)
 def test_no_call_among_many_breaks_the_server(case: schemathesis.Case, plain_key: str) -> None:
     check(case, plain_key)
 
