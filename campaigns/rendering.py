@@ -179,9 +179,8 @@ def _tried(version: TemplateVersion, language: str, values: Mapping[str, str] | 
     if re.match(r"\s*(re|aw|fwd?|wg)\s*:|.*\b(rechnung|invoice)\b", subject, re.IGNORECASE):
         found.append(_("The subject must not look like an answer, a forwarded mail or an invoice."))
     for who, hard in personas.worst_cases(language).items():
-        started = thread_time()
         try:
-            made = text.fill(given | hard)
+            made, seconds = text.fill(given | hard), _least_seconds(text, given | hard)
         except RenderError as error:
             told = where | {"who": who, "error": error}
             found.append(_("The mail to “%(who)s” fails in “%(language)s”: %(error)s") % told)
@@ -189,10 +188,22 @@ def _tried(version: TemplateVersion, language: str, values: Mapping[str, str] | 
         if not made.subject:
             found.append(_("The mail to “%(who)s” has no subject in “%(language)s”.") % (where | {"who": who}))
             break
-        if thread_time() - started > MAX_SECONDS:
+        if seconds > MAX_SECONDS:
             found.append(_("The text in “%(language)s” takes too long to be filled in. Make it simpler.") % where)
             break
     return found
+
+
+def _least_seconds(text: "Compiled", values: Mapping[str, str]) -> float:
+    """What filling in costs of the processor. Of up to three tries the best: a process may tidy its memory during one."""
+    least = float("inf")
+    for _try in range(3):
+        started = thread_time()
+        text.fill(values)
+        least = min(least, thread_time() - started)
+        if least <= MAX_SECONDS:
+            break
+    return least
 
 
 def example(version: TemplateVersion, language: str, values: Mapping[str, str] | None = None) -> Content:
