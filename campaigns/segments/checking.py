@@ -10,7 +10,6 @@ from django.utils.translation import ngettext
 
 from campaigns.models import Segment
 from campaigns.segments.fields import BY_CODE, Field
-from campaigns.segments.kinds import text_fault
 from campaigns.segments.options import Options
 from campaigns.segments.tree import (
     CONDITIONS,
@@ -25,6 +24,7 @@ from campaigns.segments.tree import (
     is_group,
     references,
 )  # fmt: skip
+from campaigns.segments.values import text_fault
 
 
 class Known:

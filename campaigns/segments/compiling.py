@@ -7,7 +7,6 @@ from django.utils.translation import gettext as _
 
 from campaigns.segments.checking import Known, faults
 from campaigns.segments.fields import BY_CODE, NUMBERED, Field
-from campaigns.segments.kinds import Bind
 from campaigns.segments.options import ANYTHING
 from campaigns.segments.tree import (
     ALL,
@@ -20,6 +19,7 @@ from campaigns.segments.tree import (
     conditions,
     is_group,
 )  # fmt: skip
+from campaigns.segments.values import Bind
 from crm.days import shop_zone
 from loyalty import scoring
 

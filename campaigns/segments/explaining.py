@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from campaigns.segments.checking import Known
 from campaigns.segments.compiling import expanded, expression, table_of
-from campaigns.segments.kinds import Bind
 from campaigns.segments.tree import Rule, inside, is_group
+from campaigns.segments.values import Bind
 from campaigns.segments.wording import GROUPS, condition
 from crm.days import shop_zone
 from loyalty import scoring

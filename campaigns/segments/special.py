@@ -5,9 +5,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from campaigns.segments.kinds import Among, Bind, Choice, Kind, YesNo
+from campaigns.segments.kinds import Among, Choice, Kind, YesNo
 from campaigns.segments.options import NEVER_ASKED
 from campaigns.segments.tree import Rule
+from campaigns.segments.values import Bind
 from loyalty import figures, motivators, scoring
 from loyalty.barriers import SIGNALS
 from loyalty.status import UNTIL, Status, status_sql
