@@ -147,8 +147,7 @@ def _keep(reports: Sequence[Report]) -> list[dict[str, Any]]:
 # What follows
 
 SETTLE = """
-UPDATE campaigns_delivery SET state = 'sent', reason = CASE WHEN reason = 'no_answer' THEN '' ELSE reason END,
-  settled_at = now(), token = NULL, lease_until = NULL
+UPDATE campaigns_delivery SET state = 'sent', settled_at = now(), token = NULL, lease_until = NULL
 WHERE id IN (SELECT id FROM campaigns_delivery WHERE id = ANY(%(ids)s::uuid[]) AND state IN ('unknown', 'sending')
              ORDER BY id FOR UPDATE) AND state IN ('unknown', 'sending')
 """

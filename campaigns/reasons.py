@@ -25,7 +25,6 @@ OWN: dict[str, str | Promise] = {
     "coupon_redeemed": _("Its coupon code was used already."),
     "coupon_expired": _("The coupon it brings has ended."),
     "coupon_missing": _("The coupon it brings could not be made."),
-    "no_answer": _("The mail server's answer never came."),
     "paused": _("The campaign rests."),
     "too_slow": _("Its mail server takes only so many mails an hour, and its time was over before its turn came."),
 }

@@ -26,8 +26,7 @@ WHERE unclear.campaign_id = %(campaign)s AND campaign.id = unclear.campaign_id A
   AND NOT EXISTS (SELECT FROM campaigns_receipt receipt WHERE receipt.delivery_id = unclear.id)
 """
 MARK_SENT = """
-UPDATE campaigns_delivery SET state = 'sent', reason = CASE WHEN reason = 'no_answer' THEN '' ELSE reason END,
-  token = NULL, lease_until = NULL, settled_at = clock_timestamp()
+UPDATE campaigns_delivery SET state = 'sent', token = NULL, lease_until = NULL, settled_at = clock_timestamp()
 WHERE campaign_id = %(campaign)s AND state = 'unknown' AND (%(all)s OR id = ANY(%(ids)s::uuid[]))
 """
 

@@ -241,10 +241,10 @@ class TestSaysNothing:
 class TestEvidence:
     @pytest.mark.parametrize("status", ["delivered", "bounced", "spam_report", "auto_reply", "deferred"])
     def test_any_report_settles_an_unclear_mail(self, status: str) -> None:
-        mail = went(person("anna@example.test"), state="unknown", reason="no_answer", settled_at=None)
+        mail = went(person("anna@example.test"), state="unknown", reason="consent", settled_at=None)
         tell(mail, status, source="postmark")
         mail.refresh_from_db()
-        assert mail.state == "sent"
+        assert (mail.state, mail.reason) == ("sent", "consent")
 
     def test_silence_counts_as_not_sent_only_where_all_later_mails_were_reported(self) -> None:
         anna = person("anna@example.test")

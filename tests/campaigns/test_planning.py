@@ -186,7 +186,7 @@ class TestUnclear:
         for _number in range(3):
             person("", "newsletter")
         run = launched()
-        Delivery.objects.update(state="unknown", reason="no_answer", token=uuid4(), sending_at=now(), lease_until=now())
+        Delivery.objects.update(state="unknown", token=uuid4(), sending_at=now(), lease_until=now())
         planning.advance_campaigns()
         return Campaign.objects.get(pk=run.campaign_id)
 
