@@ -207,10 +207,10 @@ def cut_off(customer_ids: Sequence[int], shell_id: int) -> int:
 
 
 def old_detail() -> QuerySet[Delivery]:
-    """Mails settled more than 13 months ago that still carry what the mail server said."""
+    """Mails settled more than 13 months ago that still carry what the mail server said, or whose server it was."""
     edge = now() - timedelta(days=DETAIL_MONTHS * 365 // 12)
     settled = Delivery.objects.filter(settled_at__lt=edge)
-    return settled.exclude(smtp_reply="", message_id="", provider_id="")
+    return settled.exclude(smtp_reply="", message_id="", provider_id="", domain="")
 
 
 def old_reports() -> QuerySet[Receipt]:
@@ -236,11 +236,11 @@ def old_links() -> QuerySet[Link]:
 RULES = (
     Rule(
         "mail_detail",
-        gettext_lazy("Answers of mail servers and message numbers"),
+        gettext_lazy("Answers of mail servers, their names and message numbers"),
         gettext_lazy("blanked 13 months after the mail"),
         gettext_lazy("Whether and when a mail went stays; how the servers spoke is no longer needed."),
         old_detail,
-        lambda rows: rows.update(smtp_reply="", message_id="", provider_id=""),
+        lambda rows: rows.update(smtp_reply="", message_id="", provider_id="", domain=""),
         "settled_at",
     ),
     Rule(

@@ -10,7 +10,9 @@ from campaigns.models import Delivery
 from campaigns.plugin import CampaignsPlugin
 from crm import consent, invariants
 from crm.models import ConsentEvent, Shop
+from crm.privacy import retention
 from tests.campaigns.people import deliver, launched, open_shop, person
+from tests.factories import DeliveryFactory
 from tests.smtp_sink import SmtpSink
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +41,18 @@ def test_what_is_still_to_come_is_no_history() -> None:
     anna = person("anna@example.test", "newsletter")
     launched(send_at=now() + LATER)
     assert CampaignsPlugin().timeline(anna, {"mail"}, now() + LATER, 10) == []
+
+
+def test_thirteen_months_after_a_mail_nothing_tells_which_server_it_went_to() -> None:
+    said = {"state": "sent", "domain": "example.test", "smtp_reply": "250 ok", "message_id": "<1@x>", "provider_id": "7"}
+    old = DeliveryFactory(**said, settled_at=now() - timedelta(days=396))
+    bare = DeliveryFactory(state="suppressed", domain="example.test", settled_at=now() - timedelta(days=396))
+    young = DeliveryFactory(**said, settled_at=now() - timedelta(days=390))
+    assert retention.run()["mail_detail"] == 2 and retention.run()["mail_detail"] == 0
+    for mail in (old, bare, young):
+        mail.refresh_from_db()
+    assert {old.domain, old.smtp_reply, old.message_id, old.provider_id, bare.domain} == {""}
+    assert (old.state, young.domain, young.smtp_reply) == ("sent", "example.test", "250 ok")
 
 
 class TestInvariants:
