@@ -182,11 +182,10 @@ def _stop(campaign_id: int, reason: str, errors: int, of: int) -> bool:
     What people asked for (double opt-in …) goes on; it only shows.
     """
     campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
-    recipe = recipes.everything().get(campaign.recipe)
     Pulse.objects.filter(pk=campaign_id).update(
         handled=0, unfilled=0, recent="", tripped_at=now(), reason=reason, errors=errors, of=of
     )
-    if recipe and recipe.message_class == "transactional":
+    if _asked_for(campaign):
         return False
     if campaign.standing:
         Campaign.objects.filter(pk=campaign_id).update(switched_on=False)
@@ -197,25 +196,39 @@ def _stop(campaign_id: int, reason: str, errors: int, of: int) -> bool:
 
 
 def why(pulse: Pulse | None) -> str:
-    """Why the breaker stopped a campaign and what to do, as a sentence; '' if it did not, or it goes on by now."""
-    if pulse is None or pulse.tripped_at is None or not _rests(pulse.campaign):
+    """Why the breaker stopped a campaign and what to do, as a sentence; '' if it did not, or it goes on by now.
+
+    What people asked for goes on while its mails fail, and says so until one arrives.
+    """
+    if pulse is None or pulse.tripped_at is None or not (_rests(pulse.campaign) or _asked_for(pulse.campaign)):
         return ""
     numbers = {"errors": display.number(pulse.errors), "all": display.number(pulse.of)}
-    if pulse.reason == Pulse.Reason.TEXT:
-        return (
-            _(
-                "Stopped by itself: the text could not be filled in for %(errors)s of %(all)s people. "
-                "Look at the reasons below, mend the text in a copy, or resume if it was something else."
-            )
-            % numbers
+    return f"{_what_happened(pulse)} {_what_to_do(pulse)}" % numbers
+
+
+def _what_happened(pulse: Pulse) -> str:
+    goes_on, text = _asked_for(pulse.campaign), pulse.reason == Pulse.Reason.TEXT
+    if goes_on and text:
+        return _("The text could not be filled in for %(errors)s of %(all)s people, and no mail went since.")
+    if goes_on:
+        return _("Mail servers refused %(errors)s of the last %(all)s mails, and no mail went since.")
+    if text:
+        return _("Stopped by itself: the text could not be filled in for %(errors)s of %(all)s people.")
+    return _("Stopped by itself: mail servers refused %(errors)s of the last %(all)s mails.")
+
+
+def _what_to_do(pulse: Pulse) -> str:
+    campaign = pulse.campaign
+    if _asked_for(campaign):
+        return _("It goes on, for people wait for it. Look at the reasons on its page soon.")
+    if pulse.reason != Pulse.Reason.TEXT:
+        return _(
+            "Look at their answers before you let it go on: addresses that do not exist and mails taken for spam damage "
+            "the sender's name."
         )
-    return (
-        _(
-            "Stopped by itself: mail servers refused %(errors)s of the last %(all)s mails. Look at their answers before you "
-            "resume: addresses that do not exist and mails taken for spam damage the sender's name."
-        )
-        % numbers
-    )
+    if campaign.standing:
+        return _("Look at the reasons on its page, mend the text, then switch it on again.")
+    return _("Look at the reasons on its page, mend the text in a copy, or resume if it was something else.")
 
 
 def why_of(campaign: Campaign) -> str:
@@ -223,12 +236,17 @@ def why_of(campaign: Campaign) -> str:
     return why(Pulse.objects.select_related("campaign").filter(pk=campaign.pk).first()) if _rests(campaign) else ""
 
 
+def _asked_for(campaign: Campaign) -> bool:
+    recipe = recipes.everything().get(campaign.recipe)
+    return bool(recipe and recipe.message_class == "transactional")
+
+
 def _rests(campaign: Campaign) -> bool:
     return not campaign.switched_on if campaign.standing else campaign.status == Campaign.Status.PAUSED
 
 
 def stopped() -> list[tuple[Campaign, str]]:
-    """The campaigns that the breaker stopped and nobody resumed, with the reason. One query."""
+    """The campaigns that the breaker stopped and nobody resumed, or would have stopped, with the reason. One query."""
     pulses = Pulse.objects.exclude(tripped_at=None).select_related("campaign").order_by("-tripped_at")
     return [(pulse.campaign, sentence) for pulse in pulses if (sentence := why(pulse))]
 

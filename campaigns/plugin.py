@@ -19,6 +19,7 @@ from campaigns import (
     invariants,
     mail_use,
     news,
+    notices,
     pacing,
     personal,
     sending,
@@ -32,7 +33,7 @@ from campaigns.reasons import ICONS, sentence
 from campaigns.segments import customer_list as segment_filter
 from crm.invariants import Invariant
 from crm.models import Customer, Shop, User
-from crm.plugins import ListAction, NavEntry, Panel, Plugin, TimelineEntry
+from crm.plugins import ListAction, NavEntry, Notice, Panel, Plugin, TimelineEntry
 from crm.presence import has
 from crm.privacy.registry import Table
 from crm.privacy.retention import Rule
@@ -79,6 +80,9 @@ class CampaignsPlugin(Plugin):
 
     def worklist(self, user: User, limit: int) -> Iterable[Entry]:
         return news.to_ask(limit)
+
+    def notices(self, user: User) -> Iterable[Notice]:
+        return notices.for_staff(user)
 
     def greetings(self, day: date, customer_ids: Sequence[int]) -> dict[int, datetime]:
         """Birthday mails of the year that are planned, on their way or sent."""

@@ -104,6 +104,19 @@ class BarrierSignal(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Notice:
+    """Something that stands still until somebody does something, and what. `title` is bold and leads to `url`, if any.
+
+    tone: bad, or due for what may pass by itself.
+    """
+
+    title: str
+    text: str
+    url: str = ""
+    tone: Literal["bad", "due"] = "bad"
+
+
+@dataclass(frozen=True)
 class NavEntry:
     """An entry of the main navigation; shown to those who hold `capability`."""
 
@@ -158,6 +171,10 @@ class Plugin:
 
     def worklist(self, user: User, limit: int) -> "Iterable[Entry]":
         """What else waits for the staff today: up to `limit` rows of a group of `crm.worklist.GROUPS`."""
+        return ()
+
+    def notices(self, user: User) -> Iterable[Notice]:
+        """What this person should know first today, as long as it holds. A fixed number of queries."""
         return ()
 
     def greetings(self, day: date, customer_ids: Sequence[int]) -> Mapping[int, datetime]:

@@ -16,7 +16,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from campaigns import breaker, couponing, drafting, mail_use, panels, recipes, surprises, tracking
+from campaigns import couponing, drafting, mail_use, notices, panels, recipes, surprises, tracking
 from campaigns.models import Campaign, Delivery
 from campaigns.reasons import why_closed
 from campaigns.recipe import Recipe
@@ -57,7 +57,7 @@ class Standing:
 @requires("campaigns.view")
 @require_GET
 def campaigns(request: HttpRequest) -> HttpResponse:
-    """Eleven queries, however many mailings there are."""
+    """Twelve queries, however many mailings there are."""
     everything = recipes.everything()
     standing = [campaign for campaign in recipes.standing_campaigns() if campaign.recipe in everything]
     mailings = Campaign.objects.filter(standing=False).select_related("launched_by", "created_by").order_by("-pk")
@@ -84,7 +84,7 @@ def campaigns(request: HttpRequest) -> HttpResponse:
             "next": f"?before={shown[-1].pk}" if more else "",
             "newest": not before,
             "closed": why_closed(),
-            "stopped": breaker.stopped(),
+            "notices": notices.for_staff(request.user),
             "counting": tracking.is_on(),
         },
     )

@@ -9,7 +9,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from crm import access, display, duties, worklist
+from crm import access, display, duties, plugins, worklist
 from crm.access import requires
 from crm.forms_tasks import FinishForm, OwnerForm, PromiseForm
 from crm.models import Customer, Task, User
@@ -20,9 +20,10 @@ from crm.views.profile import living
 @require_GET
 def today(request: HttpRequest) -> HttpResponse:
     """Everything that waits, most urgent first; ?kind= one kind, ?mine=1 one's own, ?open= what is shown beside it."""
-    assert isinstance(request.user, User)
+    user = request.user
+    assert isinstance(user, User)
     found = worklist.waiting(
-        request.user,
+        user,
         kind=request.GET.get("kind", ""),
         mine=bool(request.GET.get("mine")),
         open_key=request.GET.get("open", ""),
@@ -32,6 +33,7 @@ def today(request: HttpRequest) -> HttpResponse:
         "today/today.html",
         {
             "found": found,
+            "notices": plugins.collect(lambda plugin: plugin.notices(user)),
             "weekday": display.long_day(timezone.localdate()),
             "finish": FinishForm(auto_id="finish_%s"),
             "owner": _owner_form(found),

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from crm import invariants, plugins, worklist
 from crm.models import BarrierFact, ChangedCustomer, Customer
-from crm.plugins import BarrierSignal, Column, ListAction, NavEntry, Panel, Plugin, TimelineEntry
+from crm.plugins import BarrierSignal, Column, ListAction, NavEntry, Notice, Panel, Plugin, TimelineEntry
 from crm.privacy import erasure, export, registry, retention, sealed
 from crm.privacy.registry import Fate, Table
 from crm.privacy.retention import Rule
@@ -37,6 +37,7 @@ PLUGIN_TESTS = {
     "list_actions": "test_a_plugins_action_takes_the_lists_filters_along",
     "filters": "test_a_plugins_filter_narrows_the_list",
     "worklist": "test_what_a_plugin_asks_for_waits_with_the_rest",
+    "notices": "test_what_a_plugin_wants_known_stands_on_today",
     "greetings": "test_whom_a_plugin_greets_waits_for_nobody",
     "labels": "test_what_a_plugin_calls_things_is_what_pages_say",
     "barrier_signals": "test_staff_record_the_facts_a_plugin_asks_for",
@@ -439,3 +440,13 @@ def test_a_plugins_invariants_are_proved_too(alone, capsys):
         call_command("verify_invariants", "--json")
     assert ended.value.code == 1
     assert {"name": "nobody_is_called_beispiel", "violations": 1} in json.loads(capsys.readouterr().out)["checks"]
+
+
+def test_what_a_plugin_wants_known_stands_on_today(plugin, as_staff, monkeypatch):
+    browser = as_staff()
+    asked: list[str] = []
+    notice = Notice("Echoes <stopped>", "Listen again.", url="/echo/", tone="due")
+    monkeypatch.setattr(plugin, "notices", lambda user: asked.append(user.role) or [notice], raising=False)
+    page = browser.get("/today/").content.decode()
+    assert asked == ["support"]
+    assert '<a class="sk-strong" href="/echo/">Echoes &lt;stopped&gt;</a>: Listen again.' in page and "sk-note is-due" in page
