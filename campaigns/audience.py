@@ -1,14 +1,11 @@
 """Whom a mailing would reach right now, and why not the others, in words."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 
 from django.utils.functional import Promise
-from django.utils.timezone import now
 
 from campaigns import planning, segments
-from campaigns.drafting import RECIPE
 from campaigns.models import Campaign, Segment
 from campaigns.reasons import sentence
 from loyalty.stages import STAGES
@@ -20,6 +17,7 @@ FILLS = ("f-iron", "f-left-2", "f-left-3", "f-left-4", "f-left-5")
 class Reach:
     """`recipients` mails to `matched` customers; `refused` are (sentence, number, class of its part of the bar).
 
+    held_out: how many of the refused are the control group, and would get it without one.
     segment: its name, '' without one; meant: its rule as a sentence; problems: why it cannot be asked, and so means nobody.
     """
 
@@ -30,6 +28,7 @@ class Reach:
     segment: str = ""
     meant: str = ""
     problems: Sequence[str] = ()
+    held_out: int = 0
 
     @property
     def left_out(self) -> int:
@@ -47,20 +46,20 @@ class Reach:
         return parts
 
 
-def reach_of(stages: Sequence[str], send_at: datetime | None = None, segment: Segment | None = None) -> Reach:
-    """What planning would do with a mailing to whoever is in one of these stages and in the segment; empty: everybody.
-
-    Writes nothing.
+def reach_of(campaign: Campaign) -> Reach:
+    """What planning would do with a mailing, kept or not, that has a time: recipe, stages, segment, settings and control group
+    count. Without stages and segment it means everybody. Writes nothing.
     """
-    campaign = Campaign(recipe=RECIPE, stages=list(stages), segment=segment, send_at=send_at or now())
+    segment = campaign.segment
     found = planning.preview(campaign)
     refused = [
         (sentence(code) or code, n, FILLS[min(place, len(FILLS) - 1)])
         for place, (code, n) in enumerate(sorted(found.refused.items(), key=lambda one: -one[1]))
     ]
-    names = [stage.label for stage in STAGES if stage.code in stages]
+    names = [stage.label for stage in STAGES if stage.code in campaign.stages]
+    reach = Reach(found.matched, found.recipients, refused, names, held_out=found.held_out)
     if segment is None:
-        return Reach(found.matched, found.recipients, refused, names)
+        return reach
     rule = segments.reference(segment)
     meant = segments.sentence(segment.rule if segment.kind == Segment.Kind.RULE else rule)
-    return Reach(found.matched, found.recipients, refused, names, segment.name, meant, segments.problems(rule))
+    return replace(reach, segment=segment.name, meant=meant, problems=segments.problems(rule))

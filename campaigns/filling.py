@@ -35,6 +35,8 @@ FILTERS = {"append", "capitalize", "date", "default", "downcase", "join", "newli
 MAX_MAIL_BYTES = 256 * 1024
 MAX_NODES = 2_000
 MAX_SECONDS = 0.2
+# How the library says that a condition or a repetition has no end.
+UNENDED = re.compile(r"expected tag (endif|endfor)\b")
 # What every text may use, with an example for previews and checks.
 COMMON_VALUES = {
     "opening": "Sehr geehrte Frau Dr. Müller",
@@ -153,6 +155,8 @@ def said(error: LiquidError) -> str:
         return _("The mail would be larger than %(n)s KB.") % {"n": MAX_MAIL_BYTES // 1024}
     if isinstance(error, LoopIterationLimitError):
         return _("It repeats something more than %(n)s times.") % {"n": _Limited.loop_iteration_limit}
+    if isinstance(error, LiquidSyntaxError) and (open_tag := UNENDED.search(str(error))):
+        return _("It begins something that it does not end: {%% %(tag)s %%} is missing.") % {"tag": open_tag[1]}
     if isinstance(error, LiquidSyntaxError | TemplateNotFoundError):
         return _(
             "A placeholder is not whole or not allowed (%(error)s). Write values as {{ name }} and conditions as "

@@ -156,7 +156,8 @@ def prepare(customers: int) -> None:
     for role, (full_name, password) in LOGINS.items():
         if not User.objects.filter(username=role).exists():
             sys.stdin = io.StringIO(password + "\n")
-            call_command("create_user", role, role=role, full_name=full_name, stdout=io.StringIO())
+            given = {"role": role, "full_name": full_name, "email": f"{role}@demo.example"}
+            call_command("create_user", role, **given, stdout=io.StringIO())
     call_command("arm_sending", stdout=io.StringIO())
 
 

@@ -1,25 +1,27 @@
 """Writing a mailing: its text, its audience, its time; looked at and tried before anybody gets it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from csp.decorators import csp_replace
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from campaigns import drafting, lint, recipes, testing
+from campaigns import drafting, lint, planning, recipes, testing
 from campaigns.audience import Reach, reach_of
 from campaigns.editor import Editor
 from campaigns.filling import MEANINGS
 from campaigns.forms import LaunchForm
 from campaigns.forms_mailing import MailingForm, initial_of
+from campaigns.forms_pace import HALF, PREFIX
 from campaigns.models import Campaign, Segment
 from campaigns.planning import LaunchError
-from campaigns.recipe import Occasion, Recipe
+from campaigns.recipe import Occasion, Recipe, Setting
 from campaigns.testing import TestMailError
 from campaigns.views import launch_part
 from campaigns.views import previews as mails
@@ -64,9 +66,33 @@ def write(request: HttpRequest, campaign: Campaign | None, recipe: str = draftin
         except LaunchError as error:
             messages.error(request, str(error))
             return redirect("campaigns")
-        messages.success(request, _("The draft is kept."))
-        return redirect("mailing", pk=kept.pk)
+        return _next(request, kept)
     return render(request, "campaigns/draft.html", draft_page(request, campaign, form, recipe=recipe), status=422)
+
+
+def _next(request: HttpRequest, kept: Campaign) -> HttpResponse:
+    """What the button asked for beside keeping, `then`: a check or a test mail, of what stands in the form and not of what
+    was kept before."""
+    then = request.POST.get("then", "")
+    if then == "check":
+        return check_and_show(request, kept.pk)
+    messages.success(request, _("The draft is kept."))
+    if then == "test":
+        send_test(request, kept)
+    return redirect("mailing", pk=kept.pk)
+
+
+def check_and_show(request: HttpRequest, pk: int) -> HttpResponse:
+    """Look for everything that is wrong; what is found stands on the draft's page."""
+    page = redirect("mailing", pk=pk)
+    try:
+        found = planning.check(pk, request.user)  # type: ignore[arg-type]
+    except LaunchError as error:
+        messages.error(request, str(error))
+        return page
+    if found.problems:
+        page["Location"] += "?checked"
+    return page
 
 
 def _posted(request: HttpRequest, shop: Shop, recipe: Recipe) -> MailingForm:
@@ -110,7 +136,7 @@ def draft_page(
     """What the draft's page shows."""
     version = campaign.template_version if campaign else None
     used = recipes.everything()[recipe]
-    reach = _reach(form["stages"].value(), form["segment"].value(), campaign)
+    reach = _reach(used, lambda name: form[name].value(), campaign)
     return {
         "campaign": campaign,
         "recipe": used,
@@ -140,24 +166,57 @@ def known_stages(codes: Iterable[str]) -> list[str]:
     return [stage.code for stage in STAGES if stage.code in asked]
 
 
-def _reach(stages: Any, segment: Any, campaign: Campaign | None = None) -> Reach | None:
-    """Whom these stages and this segment reach; None as long as neither is chosen."""
-    known = known_stages(stages or [])
-    number = str(segment or "")
-    chosen = None
-    if number.isascii() and number.isdecimal() and len(number) < 19:
-        chosen = Segment.objects.filter(pk=int(number), archived_at=None).first()
-    if not known and chosen is None:
+def _reach(recipe: Recipe, value: Callable[[str], Any], campaign: Campaign | None = None) -> Reach | None:
+    """Whom a mailing reaches as it is written, its fields asked of `value`; None as long as neither stage nor segment is chosen.
+
+    campaign: the draft as it is kept; what does not decide about people is taken from there.
+    """
+    stages, segment = known_stages(value("stages") or []), _segment(str(value("segment") or ""))
+    if not stages and segment is None:
         return None
-    more = {"segment": chosen} if chosen else {}
-    return reach_of(known, campaign.send_at if campaign else None, **more)
+    asked = Campaign(
+        pk=campaign.pk if campaign else None,
+        recipe=recipe.code,
+        stages=stages,
+        segment=segment,
+        send_at=(campaign and campaign.send_at) or now(),
+        hold_out=min(_whole(value("hold_out")), HALF),
+        options={one.code: _setting(one, value(PREFIX + one.code)) for one in recipe.settings},
+    )
+    return reach_of(asked)
+
+
+def _segment(number: str) -> Segment | None:
+    if number.isascii() and number.isdecimal() and len(number) < 19:
+        return Segment.objects.filter(pk=int(number), archived_at=None).first()
+    return None
+
+
+def _whole(value: Any) -> int:
+    """A number as somebody writes it into the form; 0 where it is none."""
+    text = str(value or "").strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
+
+
+def _setting(setting: Setting, value: Any) -> Any:
+    if setting.kind == "number":
+        return _whole(value)
+    return bool(value) if setting.kind == "flag" else str(value or "")
 
 
 @requires("campaigns.view")
 @require_GET
 def audience(request: HttpRequest) -> HttpResponse:
-    """How many stand in the stages ticked just now, how many of them may be mailed, and why not the others."""
-    reach = _reach(request.GET.getlist("stages"), request.GET.get("segment"))
+    """How many are meant by what stands in the form just now, how many of them may be mailed, and why not the others.
+
+    `?recipe=`: what is written; `?mailing=`: the draft that it is, so that the control group is drawn as it will be.
+    """
+    given = request.GET
+    recipe = recipes.everything().get(given.get("recipe", drafting.RECIPE))
+    if recipe is None or recipe.standing:
+        raise Http404
+    kept = Campaign.objects.filter(pk=_whole(given.get("mailing")), standing=False, recipe=recipe.code).first()
+    reach = _reach(recipe, lambda name: given.getlist(name) if name in LISTS else given.get(name), kept)
     return render(request, "campaigns/audience.html", {"reach": reach, "live": True})
 
 
@@ -176,9 +235,13 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def test_mail(request: HttpRequest, pk: int) -> HttpResponse:
     """Send the mail to whoever asks, and to nobody else."""
+    send_test(request, mailing_of(pk))
+    return redirect("mailing", pk=pk)
+
+
+def send_test(request: HttpRequest, campaign: Campaign) -> None:
     try:
-        address = testing.send_to_myself(mailing_of(pk), request.user, request.user.language)  # type: ignore[arg-type, union-attr]
+        address = testing.send_to_myself(campaign, request.user, request.user.language)  # type: ignore[arg-type, union-attr]
         messages.success(request, _("A test mail went to %(address)s.") % {"address": address})
     except TestMailError as error:
         messages.error(request, str(error))
-    return redirect("mailing", pk=pk)

@@ -54,17 +54,8 @@ class MoveForm(forms.Form):
 @requires("campaigns.manage")
 @require_POST
 def check(request: HttpRequest, pk: int) -> HttpResponse:
-    """Look for everything that is wrong; what is found stands on the draft's page."""
-    mailing_of(pk)
-    try:
-        found = planning.check(pk, request.user)  # type: ignore[arg-type]
-    except LaunchError as error:
-        messages.error(request, str(error))
-        return redirect("mailing", pk=pk)
-    page = redirect("mailing", pk=pk)
-    if found.problems:
-        page["Location"] += "?checked"
-    return page
+    """Look for everything that is wrong with the draft as it is kept."""
+    return drafts.check_and_show(request, mailing_of(pk).pk)
 
 
 @requires("campaigns.manage")

@@ -284,6 +284,19 @@ def test_a_check_says_how_many_get_it_and_a_change_makes_it_a_draft_again(market
     assert "Type" not in text_of(marketer.get(f"/campaigns/mailings/{draft.pk}/"))
 
 
+def test_checking_and_trying_a_draft_keep_what_stands_in_the_form(shop, smtp_sink):
+    client = as_role("marketer", email="mirjam@shop.example")
+    people(2)
+    client.post("/campaigns/mailings/new", filled(send_on="", send_at=""))
+    draft = Campaign.objects.get(standing=False)
+    page = text_of(client.post(f"/campaigns/mailings/{draft.pk}/", filled(then="check"), follow=True))
+    assert "Type 2 to launch" in page
+    client.post(f"/campaigns/mailings/{draft.pk}/", filled(then="test", subject_de="Frisch getippt"))
+    assert smtp_sink.messages[0]["Subject"].endswith("Frisch getippt")
+    wrong = client.post(f"/campaigns/mailings/{draft.pk}/", filled(then="check", subject_de="{{ beer }}"))
+    assert wrong.status_code == 422 and 'value="check"' in wrong.content.decode()
+
+
 def test_a_check_shows_what_is_wrong_and_nothing_is_launched(marketer):
     people(1)
     marketer.post("/campaigns/mailings/new", filled(send_on="", send_at=""))

@@ -323,9 +323,9 @@ def test_a_mailing_goes_to_whom_its_segment_meant_at_the_launch(staff, regular):
     for customer in people[:2]:
         AssessmentFactory(customer=customer, stage="regular")
     lists.add(chosen, [people[2].pk])
-    assert (reach_of([], segment=regular).recipients, reach_of(["repeat"], segment=regular).matched) == (2, 0)
-    assert reach_of([], segment=chosen).recipients == 1
     draft = mailing(segment=regular)
+    assert (reach_of(draft).recipients, reach_of(mailing(segment=regular, stages=["repeat"])).matched) == (2, 0)
+    assert reach_of(mailing(segment=chosen)).recipients == 1
     assert planning.preview(draft).recipients == 2
     launching.check(draft.pk, staff)
     run = planning.launch(draft.pk, 2, staff)
