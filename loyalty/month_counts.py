@@ -9,15 +9,15 @@ from django.utils.formats import date_format
 
 from loyalty import figures
 from loyalty.models import Assessment, MonthEnd
-from loyalty.months import MARKS, NOT_YET, STAGE_MARKS, class_counts
+from loyalty.months import LAYOUT, MARKS, NOT_YET, STAGE_MARKS, class_counts
 
 KINDS = ("stage", "status", "bond")
 
 
 def ends(months: int = 36) -> list[MonthEnd]:
-    """The latest month ends without a gap, oldest first."""
+    """The latest month ends without a gap, oldest first; none whose characters mean something else by now."""
     found: list[MonthEnd] = []
-    for end in MonthEnd.objects.order_by("-month")[:months]:
+    for end in MonthEnd.objects.filter(layout=LAYOUT).order_by("-month")[:months]:
         if found and found[-1].place != end.place + 1:
             break
         found.append(end)

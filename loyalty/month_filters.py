@@ -17,12 +17,15 @@ from loyalty import badges
 from loyalty.barriers import BY_CODE, EMOTIONAL, place_of
 from loyalty.drilldown import DrillDown
 from loyalty.models import MonthEnd, Standing
-from loyalty.months import CLASSES, COLUMNS, MARKS, NOT_YET, STAGE_MARKS
+from loyalty.months import CLASSES, COLUMNS, LAYOUT, MARKS, NOT_YET, STAGE_MARKS
 
 Words = str | Promise
+SCORE_KINDS = {"bond_score": "bond", "lock_in_score": "lock_in"}  # whose classes are kept a month, by name of the score
 UP, DOWN, SAME, NEW = "up", "down", "same", "new"
-ALL = "all"  # instead of a code: everybody known, every buyer with a status, every buyer whose bond was known
-WITHOUT = {"stage": (), "status": ("",), "bond": ("", "none")}
+ALL = "all"  # instead of a code: everybody known, every buyer with a status, every buyer whose bond or score was known
+WITHOUT = {"stage": (), "status": ("",), "bond": ("", "none"), **dict.fromkeys(SCORE_KINDS, ("unknown", "none"))}
+HIGH = "high"  # instead of a class of score: 50 points or more
+HIGH_CLASSES = ("50", "75")
 
 
 def month_name(month: date) -> str:
@@ -32,9 +35,16 @@ def month_name(month: date) -> str:
 def standing_words(value: str) -> str:
     """“2026-09.stage.regular”: who stood there at the end of that month."""
     month, kind, code = read_standing(value)
+    return _("%(word)s at the end of %(month)s") % {"word": standing_word(kind, code), "month": month_name(month)}
+
+
+def standing_word(kind: str, code: str) -> Words:
+    if code == ALL:
+        return ALL_WORDS[kind]
+    if kind in SCORE_KINDS:
+        return f"{SCORE_NAMES[SCORE_KINDS[kind]]}: {STOOD_CLASSES[code]}"
     words: Mapping[str, Words] = {"stage": badges.STAGE_NAMES, "status": STATUS_WORDS, "bond": BOND_WORDS}[kind]
-    word = ALL_WORDS[kind] if code == ALL else words[code]
-    return _("%(word)s at the end of %(month)s") % {"word": word, "month": month_name(month)}
+    return words[code]
 
 
 def by_standing(customers: QuerySet[Customer], value: str) -> QuerySet[Customer]:
@@ -42,14 +52,20 @@ def by_standing(customers: QuerySet[Customer], value: str) -> QuerySet[Customer]
     place = place_at(month)
     if place is None:
         return customers.none()
-    marks = [mark for one, mark in MARKS[kind].items() if one == code or (code == ALL and one not in WITHOUT[kind])]
-    stood = Standing.objects.annotate(mark=mark_at(COLUMNS[kind], place)).filter(mark__in=marks)
+    stood = Standing.objects.annotate(mark=mark_at(COLUMNS[kind], place)).filter(mark__in=marks_of(kind, code))
     return customers.filter(pk__in=stood.values("pk"))
+
+
+def marks_of(kind: str, code: str) -> list[str]:
+    """The characters that a code, ALL or HIGH stands for."""
+    if code == ALL:
+        return [mark for one, mark in MARKS[kind].items() if one not in WITHOUT[kind]]
+    return [MARKS[kind][one] for one in (HIGH_CLASSES if code == HIGH else (code,))]
 
 
 def read_standing(value: str) -> tuple[date, str, str]:
     month, kind, code = value.split(".")
-    if code not in MARKS[kind] and code != ALL:
+    if code not in MARKS[kind] and code != ALL and not (code == HIGH and kind in SCORE_KINDS):
         raise ValueError(value)
     return read_month(month), kind, code
 
@@ -138,7 +154,7 @@ def read_month(text: str) -> date:
 
 
 def place_at(month: date) -> int | None:
-    return MonthEnd.objects.filter(month=month).values_list("place", flat=True).first()
+    return MonthEnd.objects.filter(month=month, layout=LAYOUT).values_list("place", flat=True).first()
 
 
 def mark_at(column: str, place: int | None) -> Substr:
@@ -158,6 +174,8 @@ ALL_WORDS: dict[str, Words] = {
     "stage": gettext_lazy("known"),
     "status": gettext_lazy("buyers"),
     "bond": gettext_lazy("bond known"),
+    "bond_score": gettext_lazy("score of the bond known"),
+    "lock_in_score": gettext_lazy("lock-in known"),
 }
 SCORE_NAMES: dict[str, Words] = {
     "lock_in": gettext_lazy("Lock-in"),
@@ -179,6 +197,11 @@ CLASS_NAMES: dict[str, Words] = dict(
         strict=True,
     )
 )
+STOOD_CLASSES: dict[str, Words] = {
+    **CLASS_NAMES,
+    HIGH: gettext_lazy("50 points or more"),
+    "none": gettext_lazy("no purchase yet"),
+}
 
 
 def filters() -> dict[str, django_filters.Filter]:

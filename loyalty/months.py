@@ -35,14 +35,27 @@ NOT_YET = "-"
 STAGE_MARKS = {stage.code: chr(ord("0") + level) for level, stage in enumerate(STAGES)}
 STATUS_MARKS = {"reactivated": "r", "active": "a", "overdue": "o", "at_risk": "k", "lapsed": "l", "": "."}
 BOND_MARKS = {"voluntary": "v", "voluntary_and_locked": "b", "captive": "c", "unattached": "u", "": ".", "none": "n"}
-MARKS = {"stage": STAGE_MARKS, "status": STATUS_MARKS, "bond": BOND_MARKS}
-COLUMNS = {"stage": "stages", "status": "statuses", "bond": "bonds"}
+# Classes of a score of buyers: unknown, 0, above 0, from 25, 50 and 75. Keys as stored in `MonthEnd.scores`.
+CLASSES = ("unknown", "0", "1", "25", "50", "75")
+CLASS_MARKS = dict(zip(CLASSES, "?01257", strict=True)) | {"none": "n"}
+SCORES = ("lock_in", "bond", *(barrier.code for barrier in BARRIERS), EMOTIONAL[0])
+
+MARKS = {
+    "stage": STAGE_MARKS,
+    "status": STATUS_MARKS,
+    "bond": BOND_MARKS,
+    "bond_score": CLASS_MARKS,
+    "lock_in_score": CLASS_MARKS,
+}
+COLUMNS = {
+    "stage": "stages",
+    "status": "statuses",
+    "bond": "bonds",
+    "bond_score": "bond_scores",
+    "lock_in_score": "lock_in_scores",
+}
 # Changes with the meaning of a character: then everything is judged anew.
 LAYOUT = zlib.crc32(repr(sorted((kind, sorted(marks.items())) for kind, marks in MARKS.items())).encode()) & 0x7FFFFFFF
-
-# Classes of a score: unknown, 0, above 0, from 25, 50 and 75. Keys as stored in `MonthEnd.scores`.
-CLASSES = ("unknown", "0", "1", "25", "50", "75")
-SCORES = ("lock_in", "bond", *(barrier.code for barrier in BARRIERS), EMOTIONAL[0])
 
 
 def class_sql(column: str) -> str:
@@ -63,29 +76,33 @@ MARKED = f"""
 CREATE TEMP TABLE marked ON COMMIT DROP AS
 SELECT a.customer_id, {marks_sql("a.stage", STAGE_MARKS)} AS stage,
   {marks_sql("a.status", STATUS_MARKS)} AS status,
-  CASE WHEN a.orders = 0 THEN 'n' ELSE {marks_sql("a.bond_type", BOND_MARKS)} END AS bond
+  CASE WHEN a.orders = 0 THEN 'n' ELSE {marks_sql("a.bond_type", BOND_MARKS)} END AS bond,
+  CASE WHEN a.orders = 0 THEN 'n' ELSE {marks_sql(class_sql("a.bond"), CLASS_MARKS)} END AS bond_score,
+  CASE WHEN a.orders = 0 THEN 'n' ELSE {marks_sql(class_sql("a.lock_in"), CLASS_MARKS)} END AS lock_in_score
 FROM (SELECT *, {status_sql()} AS status FROM {{assessments}}) a JOIN crm_customer c ON c.id = a.customer_id
 WHERE c.merged_into_id IS NULL AND c.erased_at IS NULL
   AND (a.orders > 0 OR coalesce(c.since, (c.created_at AT TIME ZONE %(zone)s)::date) <= %(day)s::date)
 ORDER BY a.customer_id"""
 
 WRITE = """
-INSERT INTO loyalty_standing AS s (customer_id, stages, statuses, bonds)
-SELECT customer_id, repeat('-', %(place)s) || stage, repeat('-', %(place)s) || status, repeat('-', %(place)s) || bond
-FROM marked
-ON CONFLICT (customer_id) DO UPDATE SET stages = {stages}, statuses = {statuses}, bonds = {bonds}""".format(
-    **{
-        column: f"rpad(left(s.{column}, %(place)s), %(place)s, '-') || right(excluded.{column}, 1)"
+INSERT INTO loyalty_standing AS s (customer_id, {columns})
+SELECT customer_id, {first} FROM marked
+ON CONFLICT (customer_id) DO UPDATE SET {later}""".format(
+    columns=", ".join(COLUMNS.values()),
+    first=", ".join(f"repeat('-', %(place)s) || {kind}" for kind in COLUMNS),
+    later=", ".join(
+        f"{column} = rpad(left(s.{column}, %(place)s), %(place)s, '-') || right(excluded.{column}, 1)"
         f" || substr(s.{column}, %(place)s + 2)"
         for column in COLUMNS.values()
-    }
+    ),
 )
 # Whoever was known at this month end when it was judged before, and is no longer.
 BLANK = """
-UPDATE loyalty_standing s SET stages = overlay(stages PLACING '-' FROM %(at)s),
-  statuses = overlay(statuses PLACING '-' FROM %(at)s), bonds = overlay(bonds PLACING '-' FROM %(at)s)
+UPDATE loyalty_standing s SET {blanked}
 WHERE substr(stages, %(at)s, 1) NOT IN ('', '-')
-  AND NOT EXISTS (SELECT FROM marked m WHERE m.customer_id = s.customer_id)"""
+  AND NOT EXISTS (SELECT FROM marked m WHERE m.customer_id = s.customer_id)""".format(
+    blanked=", ".join(f"{column} = overlay({column} PLACING '-' FROM %(at)s)" for column in COLUMNS.values())
+)
 
 COUNTS = "SELECT stage || status || bond, count(*) FROM marked GROUP BY 1"
 MOVES = """

@@ -79,13 +79,15 @@ TABLES = (
     Table(
         "loyalty.Standing",
         Fate.DELETE,
-        {Data.JUDGEMENT: "stages statuses bonds"},
-        gettext_lazy("Stage, status and bond at past month ends"),
+        {Data.JUDGEMENT: "stages statuses bonds bond_scores lock_in_scores"},
+        gettext_lazy("Stage, status, bond and scores at past month ends"),
         person="customer",
         shown=(
             ("stages", gettext_lazy("Stages")),
             ("statuses", gettext_lazy("Statuses")),
             ("bonds", gettext_lazy("Bonds")),
+            ("bond_scores", gettext_lazy("Classes of the bond's score")),
+            ("lock_in_scores", gettext_lazy("Classes of the lock-in's score")),
         ),
     ),
     Table(
@@ -137,7 +139,8 @@ def reasons(customer: Customer) -> list[Section]:
     told = explain.explain(customer) if Metrics.objects.filter(customer=customer).exists() else None
     if told is None:
         return []
-    sentences = [told.stage, *told.badges, told.status, told.interval, told.attitude, told.lock_in, told.bond]
+    sentences = [told.stage, *told.badges, told.status, told.limits, told.interval, told.attitude, told.type]
+    sentences += [told.lock_in, told.bond]
     lines: list[tuple[str, object]] = [(part, "") for part in [*sentences, told.share, told.advice] if part]
     scored = [(one.label, one.score) for one in told.barriers]
     scored += [(f"{one.label}: {line.text}", line.points) for one in told.barriers for line in one.lines]

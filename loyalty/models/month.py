@@ -19,7 +19,7 @@ class MonthEnd(models.Model):
     scores = models.JSONField(default=dict)
     moves = models.JSONField(default=dict)
     purchases = models.PositiveBigIntegerField(help_text="Purchases dated up to it; more of them make it due again.")
-    layout = models.IntegerField(help_text="Which stages, statuses and bonds the characters mean.")
+    layout = models.IntegerField(help_text="Which characters mean what.")
     days = models.FloatField(help_text="Base cycle of the shop then, in days.")
     rules_version = models.PositiveIntegerField()
     judged_at = models.DateTimeField(db_default=models.functions.Now())
@@ -29,13 +29,15 @@ class MonthEnd(models.Model):
 
 
 class Standing(models.Model):
-    """A customer's stage, status and bond at each month end: one character a month; '-' before they were known.
+    """A customer's stage, status, bond and classes of score at each month end: a character a month; '-' before they were
+    known.
 
-    Written by `loyalty.months`; safe to delete together with `MonthEnd`. What the characters mean: `months.STAGE_MARKS`,
-    `months.STATUS_MARKS` and `months.BOND_MARKS`.
+    Written by `loyalty.months`; safe to delete together with `MonthEnd`. What the characters mean: `months.MARKS`.
     """
 
     customer = models.OneToOneField("crm.Customer", models.CASCADE, primary_key=True, related_name="standing")
     stages = models.TextField()
     statuses = models.TextField()
     bonds = models.TextField()
+    bond_scores = models.TextField(db_default="")
+    lock_in_scores = models.TextField(db_default="")

@@ -15,7 +15,7 @@ from loyalty.barriers import BARRIERS
 from loyalty.figures import Shown
 from loyalty.insights import Cell, Column, Picture, Table, listed
 from loyalty.models import Assessment, MonthEnd
-from loyalty.month_filters import ALL, CLASS_NAMES, SCORE_NAMES, month_name
+from loyalty.month_filters import ALL, CLASS_NAMES, HIGH, HIGH_CLASSES, SCORE_KINDS, SCORE_NAMES, month_name
 from loyalty.months import CLASSES, SCORES
 from loyalty.overview import Overview, Share, shown_overview
 from loyalty.views.overview import bond_title, groups
@@ -139,7 +139,7 @@ def barrier_picture(
 
 def high(counts: Mapping[str, int]) -> int:
     """Customers with a score of 50 or more."""
-    return counts.get("50", 0) + counts.get("75", 0)
+    return sum(counts.get(klass, 0) for klass in HIGH_CLASSES)
 
 
 def lock_title(counts: Mapping[str, Mapping[str, int]]) -> str:
@@ -246,35 +246,45 @@ def captive_picture(ends: Sequence[MonthEnd]) -> Picture:
 
 def coverage_picture(ends: Sequence[MonthEnd]) -> Picture:
     """Of how many buyers bond and lock-in were known, and how many had 50 points or more."""
-    series, rows = [], []
-    for name, tone in (("bond", "berry"), ("lock_in", "iron")):
-        shares = [
-            Share(high(end.scores[name]), sum(n for klass, n in end.scores[name].items() if klass != "unknown"))
-            for end in ends
-        ]
-        series.append(charts.Line(SCORE_NAMES[name], [one.value for one in shares], tone))
-        rows.append(shares)
-    lines = []
-    for at in reversed(range(len(ends))):
-        cells: list[Any] = [month_name(ends[at].month)]
-        for shares in rows:
-            cells += [shares[at].whole, shares[at].value]
-        lines.append(cells)
+    shares = {kind: [high_share(end.scores[name]) for end in ends] for kind, name in SCORE_KINDS.items()}
+    rows: list[list[Any]] = []
+    for at, end in reversed(list(enumerate(ends))):
+        row: list[Any] = [month_name(end.month)]
+        for kind in SCORE_KINDS:
+            share, stood = shares[kind][at], f"{month_counts.address(end.month)}.{kind}"
+            row += [
+                Cell(share.whole, listed(stood=f"{stood}.{ALL}"), spoken=month_name(end.month)),
+                Cell(share.part, listed(stood=f"{stood}.{HIGH}"), spoken=month_name(end.month)),
+                share.value,
+            ]
+        rows.append(row)
     table = Table(
         "high-scores",
         _("Buyers with 50 points or more, by month"),
         [
             Column(_("End of"), "text"),
             Column(_("Bond known")),
-            Column(_("Bond from 50"), "percent", 1),
+            Column(_("Bond from 50")),
+            Column(_("Bond from 50, share"), "percent", 1),
             Column(_("Lock-in known")),
-            Column(_("Lock-in from 50"), "percent", 1),
+            Column(_("Lock-in from 50")),
+            Column(_("Lock-in from 50, share"), "percent", 1),
         ],
-        lines,
+        rows,
     )
+    tones = {"bond_score": "berry", "lock_in_score": "iron"}
+    series = [
+        charts.Line(SCORE_NAMES[name], [one.value for one in shares[kind]], tones[kind])
+        for kind, name in SCORE_KINDS.items()
+    ]
     return Picture(
         _("How will and must have developed"),
         _("Share of buyers with 50 points or more, among those for whom the score was known."),
         table,
         charts.lines(month_counts.labels(ends), series, kind="percent"),
     )
+
+
+def high_share(counts: Mapping[str, int]) -> Share:
+    """Of buyers whose score is known, those with 50 points or more."""
+    return Share(high(counts), sum(n for klass, n in counts.items() if klass != "unknown"))
