@@ -1,15 +1,14 @@
 """The life of a mailing: draft, checked, scheduled, running, at times paused, then finished or cancelled."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import F
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns import checks, freezing, segments, wake
+from campaigns import checks, freezing, moving, segments, wake
 from campaigns.models import Campaign, Delivery, Run, TemplateVersion
 from campaigns.recipe import Moment
 from crm.models import Shop, User
@@ -17,6 +16,7 @@ from crm.privacy import audit
 
 Status = Campaign.Status
 WRITTEN = {Status.DRAFT, Status.CHECKED}
+CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 class LaunchError(ValueError):
@@ -93,24 +93,32 @@ def _compare(found: int, expected: int) -> None:
     )
 
 
-@transaction.atomic
 def reschedule(campaign_id: int, send_at: datetime, by: User | None = None) -> None:
     """Give a launched mailing that has not started another time. Its mails' window moves as a whole.
 
-    Raises LaunchError if it has started, or if the time has passed: a slip of the finger must not start it at once.
+    The new time holds at once; of many mails the windows follow within minutes (`campaigns.moving`). Raises LaunchError
+    if it has started, or if the time has passed: a slip of the finger must not start it at once.
     """
-    campaign = _locked(campaign_id, {Status.SCHEDULED, Status.PAUSED})
+    with transaction.atomic():
+        campaign = _locked(campaign_id, {Status.SCHEDULED, Status.PAUSED})
+        assert campaign.send_at is not None
+        if _has_begun(campaign):
+            raise LaunchError(_("Some of its mails went already, so its time stays. Pause it, or cancel the rest."))
+        if send_at <= now():
+            raise LaunchError(_("This time has passed. Choose one that is ahead."))
+        Campaign.objects.filter(pk=campaign.pk).update(send_at=send_at)
+        moving.move(campaign, send_at - campaign.send_at)
+        audit.record(by.pk if by else None, "rescheduled", "mailing", campaign.pk)
+        wake.on_commit()
+    moving.begin(campaign_id)
+
+
+def _has_begun(campaign: Campaign) -> bool:
+    """Whether a mail of it went. Before its time none can have, and the rows of a million need not be looked at."""
     assert campaign.send_at is not None
-    if Delivery.objects.filter(campaign=campaign, sending_at__isnull=False).exists():
-        raise LaunchError(_("Some of its mails went already, so its time stays. Pause it, or cancel the rest."))
-    if send_at <= now():
-        raise LaunchError(_("This time has passed. Choose one that is ahead."))
-    moved = send_at - campaign.send_at
-    Campaign.objects.filter(pk=campaign.pk).update(send_at=send_at)
-    Delivery.objects.filter(campaign=campaign, state=Delivery.State.PLANNED).update(
-        not_before=F("not_before") + moved, not_after=F("not_after") + moved
-    )
-    audit.record(by.pk if by else None, "rescheduled", "mailing", campaign.pk)
+    if campaign.send_at > now() + CLOCKS_DIFFER:
+        return False
+    return Delivery.objects.filter(campaign=campaign, sending_at__isnull=False).exists()
 
 
 def pause(campaign_id: int) -> None:
@@ -157,7 +165,9 @@ def _set(campaign: Campaign, status: Campaign.Status) -> None:
 
 ADVANCE = """
 UPDATE campaigns_campaign SET status = 'running'
-WHERE status = 'scheduled' AND NOT standing AND send_at <= now();
+WHERE status = 'scheduled' AND NOT standing AND send_at <= now() AND NOT EXISTS (
+  SELECT FROM campaigns_move JOIN campaigns_run run ON run.id = campaigns_move.run_id
+  WHERE run.campaign_id = campaigns_campaign.id);
 UPDATE campaigns_campaign campaign SET status = 'finished'
 WHERE status = 'running' AND NOT standing AND NOT EXISTS (
   SELECT FROM campaigns_delivery open WHERE open.campaign_id = campaign.id
@@ -169,7 +179,7 @@ WHERE status = 'finished' AND EXISTS (
 
 
 def advance_campaigns() -> None:
-    """Start what is due, and call finished what has no open mail. Both follow from the rows alone.
+    """Start what is due and not being moved, and call finished what has no open mail. Both follow from the rows alone.
 
     A finished campaign runs again when an unknown mail turns out not to have been sent.
     """

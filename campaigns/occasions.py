@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils.timezone import now
 
-from campaigns import freezing, launching, recipes
+from campaigns import freezing, launching, moving, recipes
 from campaigns.models import JobRun
 from campaigns.recipe import Moment, Occasion, Query, Recipe
 from crm import days
@@ -108,6 +108,7 @@ def _first_of(job: str, slot: datetime) -> bool:
 def plan_due() -> int:
     """Everything that planning has to do now. Returns how many events were taken."""
     _undisturbed(plan_calendar_if_due)
+    _undisturbed(moving.move_due)
     _undisturbed(launching.advance_campaigns)
     events = 0
     while taken := _undisturbed(plan_events):

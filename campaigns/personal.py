@@ -110,6 +110,7 @@ TABLES = (
         order="taken_at",
     ),
     Table("campaigns.Run", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "created_at frozen_at"}),
+    Table("campaigns.Move", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "by slices created_at"}),
     Table("campaigns.JobRun", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "job slot at"}),
     Table("campaigns.Pace", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "name domains per_hour next_at parked_until"}),
     Table(
@@ -183,8 +184,9 @@ def cut_off(customer_ids: Sequence[int], shell_id: int) -> int:
     """Give the person's mails to the shell that stays, without anything that leads back. Returns how many.
 
     What has not passed the gate never goes; what is on the wire is settled as usual. What they did with their mails is
-    deleted.
+    deleted. Waits for planning under way: what it writes for this person is found here.
     """
+    freezing.alone()
     MailUse.objects.filter(delivery__customer__in=customer_ids).delete()
     theirs = Delivery.objects.filter(customer__in=customer_ids)
     waiting = list(theirs.filter(state__in=[State.PLANNED, State.CLAIMED]).values_list("pk", flat=True))

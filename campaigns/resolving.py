@@ -34,10 +34,12 @@ UPDATE campaigns_delivery SET state = 'unknown'
 WHERE id IN (SELECT id FROM campaigns_delivery WHERE state = 'sending' AND lease_until < now() - %(grace)s
              FOR UPDATE SKIP LOCKED) AND state = 'sending'
 """
+# The window of a mailing that was given another time may not have been moved yet.
 EXPIRE = """
 UPDATE campaigns_delivery SET state = 'suppressed', reason = 'expired', settled_at = now()
-WHERE id IN (SELECT id FROM campaigns_delivery WHERE state = 'planned' AND not_after <= now()
-             FOR UPDATE SKIP LOCKED) AND state = 'planned'
+WHERE id IN (SELECT id FROM campaigns_delivery late WHERE state = 'planned' AND not_after <= now()
+             AND NOT EXISTS (SELECT FROM campaigns_move WHERE run_id = late.run_id)
+             FOR UPDATE OF late SKIP LOCKED) AND state = 'planned'
 """
 # Given back, or proved not to have been sent, after the campaign had been cancelled.
 STOP = """

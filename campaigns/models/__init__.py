@@ -1,6 +1,7 @@
 from campaigns.blocks import BlockKind
 from campaigns.models.campaign import Campaign, JobRun, Run
 from campaigns.models.delivery import Delivery, Receipt, SenderHeartbeat
+from campaigns.models.move import Move
 from campaigns.models.pace import Circuit, MailCheck, Pace, Pulse, WarmUp
 from campaigns.models.report import ReadMail
 from campaigns.models.segment import Segment, SegmentMember
@@ -18,6 +19,7 @@ __all__ = [
     "LinkCount",
     "MailCheck",
     "MailUse",
+    "Move",
     "Pace",
     "Pulse",
     "ReadMail",
