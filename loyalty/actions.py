@@ -33,11 +33,11 @@ BY_CODE = {action.code: action for action in ACTIONS}
 def suggested(missing: list[str], unknown: list[str], bond_type: str, status: str = "") -> Action | None:
     """The one action for the conditions that are missing or unknown.
 
-    Whoever is captive is never asked to recommend; whoever has lapsed is first of all asked how they are.
+    Whoever is captive is never asked to recommend; whoever is at risk or has lapsed is first of all asked how they are.
     """
     if bond_type == "captive":
         return BY_CODE["solve_complaint" if "no_severe_complaint" in missing else "ease_leaving"]
-    if status == "lapsed" and "no_severe_complaint" not in missing:
+    if status in ("at_risk", "lapsed") and "no_severe_complaint" not in missing:
         return BY_CODE["win_back"]
     for condition in every_condition():
         if condition.code in missing and condition.remedy:

@@ -89,6 +89,8 @@ class AttitudeShape(serializers.Serializer):
     compared = serializers.BooleanField(help_text="False: relative is the attitude itself, nobody compared.")
     evidence = serializers.IntegerField(help_text="Parts with a fresh answer of the customer's own.")
     sentence = serializers.CharField()
+    comparison = serializers.FloatField(allow_null=True, help_text="With other shops, as answered. " + SCORE)
+    comparison_facts = FactShape(many=True)
     parts = PartShape(many=True)
 
 
@@ -125,6 +127,7 @@ class BondTypeShape(serializers.Serializer):
 class LoyaltyTypeShape(serializers.Serializer):
     code = serializers.ChoiceField(Assessment.LoyaltyType.values)
     label = serializers.CharField()  # type: ignore[assignment]
+    sentence = serializers.CharField(help_text="Why; empty without an order.")
 
 
 class JudgementShape(serializers.Serializer):
@@ -187,7 +190,11 @@ def judgement(told: Explanation) -> dict[str, Any]:
         "language": (get_language() or "en")[:2],
         "stage": stage(told),
         "status": status(told),
-        "loyalty_type": {"code": judged.loyalty_type, "label": str(judged.get_loyalty_type_display())},
+        "loyalty_type": {
+            "code": judged.loyalty_type,
+            "label": str(judged.get_loyalty_type_display()),
+            "sentence": told.type,
+        },
         "attitude": attitude(told),
         "barriers": [barrier(one) for one in told.barriers],
         "lock_in": {"value": judged.lock_in, "sentence": told.lock_in},
@@ -245,6 +252,8 @@ def attitude(told: Explanation) -> dict[str, Any]:
         "compared": judged.attitude_compared,
         "evidence": judged.evidence,
         "sentence": told.attitude,
+        "comparison": told.metrics.comparison,
+        "comparison_facts": facts(told.compared),
         "parts": [part(one) for one in told.parts],
     }
 

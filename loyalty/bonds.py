@@ -1,17 +1,22 @@
 """Barriers, lock-in and bond in whole sentences (`domain.md` 4)."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
+from crm.display import day as day_text
 from crm.display import number, percent
 from loyalty import reasons, rules
 from loyalty.barriers import BARRIERS, SIGNALS, Barrier
 from loyalty.facts import Behind
 from loyalty.models import Assessment, Metrics
 from loyalty.reasons import Line
+from loyalty.status import Status
+
+TALK_BEFORE_END = timedelta(days=90)
+NEVER = 9999  # year in which a contract ends that renews by itself
 
 
 @dataclass(frozen=True)
@@ -76,12 +81,16 @@ def lock_in_sentence(judged: Assessment, scores: list[Scored], in_force: rules.R
     if not bolts:
         return _("Lock-in 0: nothing known holds them against their will.")
     shares = [bolt(bolts[0]), *(f"{further(in_force.further_share)} {bolt(one)}" for one in bolts[1:])]
-    return _("Lock-in %(value)s: %(bolts)s") % {"value": places(judged.lock_in), "bolts": " + ".join(shares)}
+    text = _("Lock-in %(value)s: %(bolts)s") % {"value": places(judged.lock_in), "bolts": " + ".join(shares)}
+    strongest, *others = (one.weighted or 0 for one in bolts)
+    if strongest + in_force.further_share * sum(others) > 100:
+        text += ". " + _("What exceeds 100 does not count.")
+    return text
 
 
 def bolt(one: Scored) -> str:
     """“Effort 18 (30 points × 0.6: recurring delivery)”."""
-    points = round(one.score or 0)
+    points = 1 if one.score == 1 else 2
     return ngettext(
         "%(barrier)s %(weighted)s (%(n)s point × %(weight)s: %(signals)s)",
         "%(barrier)s %(weighted)s (%(n)s points × %(weight)s: %(signals)s)",
@@ -153,13 +162,25 @@ def share_sentence(judged: Assessment, in_force: rules.Rules) -> str:
     return _("%(share)s of what holds them is voluntary.") % {"share": percent(judged.voluntary_share / 100)}
 
 
-def advice(judged: Assessment) -> str:
-    """What the type of bond asks for (`domain.md` 4)."""
-    return {
+def advice(judged: Assessment, day: date) -> str:
+    """What the type of bond asks for (`domain.md` 4), and by when, if a contract ends."""
+    status = judged.status_on(day)
+    if judged.bond_type == "voluntary" and status in ("", Status.LAPSED):
+        return (
+            _("They think well of the shop, and have very probably gone: ask personally how they are.")
+            if status
+            else _("They think well of the shop, and have not bought yet: invite them.")
+        )
+    text = {
         "voluntary": _("They stay because they want to: appreciate it, and ask for a recommendation."),
         "voluntary_and_locked": _(
             "They would stay without the lock: keep asking how they feel, and talk before the contract ends."
         ),
         "captive": _("Held, not bound: take away friction, be clear about ways out, and never ask for a review."),
-        "unattached": _("Nothing holds them yet: get the basics right first."),
+        "unattached": _("Little holds them yet: get the basics right first."),
     }.get(judged.bond_type, "")
+    ends = judged.contract_until
+    if judged.bond_type in ("captive", "voluntary_and_locked") and ends and ends.year < NEVER and ends >= day:
+        by = max(day, ends - TALK_BEFORE_END)
+        text += " " + _("The contract ends on %(day)s: talk by %(by)s.") % {"day": day_text(ends), "by": day_text(by)}
+    return text

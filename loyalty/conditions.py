@@ -121,7 +121,7 @@ def one_order(at: Standing, met: bool | None) -> str:
 def two_orders(at: Standing, met: bool | None) -> str:
     if met:
         return _("Ordered again on another day")
-    return ngettext("an order on another day: %(n)s so far", "orders on two days: %(n)s so far", at.metrics.orders) % {
+    return ngettext("an order on another day, %(n)s so far", "orders on two days, %(n)s so far", at.metrics.orders) % {
         "n": number(at.metrics.orders)
     }
 
@@ -142,6 +142,9 @@ def recent_orders(at: Standing, met: bool | None) -> str:
     named = {"days": number(at.window), "day": day_text(at.metrics.previous_order_on)}
     if met:
         return _("Two orders within %(days)s days, the earlier on %(day)s") % named
+    last = at.metrics.last_order_on
+    if last and (at.day - last).days <= at.window:
+        return _("a second order within %(days)s days") % named
     return _("two orders within %(days)s days") % named
 
 
@@ -155,7 +158,12 @@ def not_lapsed(at: Standing, met: bool | None) -> str:
 
 
 def alive(at: Standing, met: bool | None) -> str:
-    return (_("Status %(status)s") if met else _("an order soon: status %(status)s")) % {"status": at.status_label}
+    named = {"status": at.status_label}
+    if met:
+        return _("Status %(status)s") % named
+    if at.assessment.contract_until:
+        return _("a better status than %(status)s: the contract is cancelled or over") % named
+    return _("an order soon: status %(status)s") % named
 
 
 def attitude_high(at: Standing, met: bool | None) -> str:
@@ -210,11 +218,15 @@ def advocacy(at: Standing, met: bool | None) -> str:
             "Spoke for the shop %(n)s time within 365 days", "Spoke for the shop %(n)s times within 365 days",
             strong + medium,
         ) % {"n": number(strong + medium)}  # fmt: skip
-    return ngettext(
-        "speaking for the shop: a review, a recommendation or the like within 365 days, %(n)s mention so far",
-        "speaking for the shop: a review, a recommendation or the like within 365 days, %(n)s mentions so far",
-        medium,
-    ) % {"n": number(medium)}
+    return _(
+        "acts that speak for the shop within 365 days: %(strong)s of %(strong_least)s strong ones (own review, testimonial,"
+        " defence, a first order they brought) or %(medium)s of %(medium_least)s weaker ones"
+    ) % {
+        "strong": number(strong),
+        "strong_least": number(at.rules.strong_acts),
+        "medium": number(medium),
+        "medium_least": number(at.rules.medium_acts),
+    }
 
 
 WORDING: dict[str, Callable[[Standing, bool | None], str]] = {

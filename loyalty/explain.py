@@ -5,7 +5,7 @@ that judged. Works in the active language.
 """
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -20,6 +20,7 @@ from loyalty.conditions import Said, Standing
 from loyalty.facts import Behind, Fact, behind
 from loyalty.judging import PARTS
 from loyalty.models import Assessment, Calibration, Metrics, RuleSet
+from loyalty.rhythm_words import interval_sentence, limits_sentence, status_sentence, type_sentence
 from loyalty.status import Status
 
 
@@ -51,7 +52,7 @@ class Next:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Everything the profile and the API say about one judgement."""
+    """Everything the profile and the API say about one judgement. compared: the customer's comparisons with others."""
 
     assessment: Assessment
     metrics: Metrics
@@ -65,6 +66,7 @@ class Explanation:
     limits: str
     interval: str
     attitude: str
+    type: str
     parts: list[Part]
     barriers: list[Scored]
     lock_in: str
@@ -73,6 +75,7 @@ class Explanation:
     advice: str
 
     is_today: bool = True
+    compared: tuple[Fact, ...] = ()
 
     @property
     def rules_version(self) -> int:
@@ -89,6 +92,7 @@ def explain(customer: Customer) -> Explanation | None:
     found = conditions.states(customer.pk, in_force, day)
     known = behind(customer, metrics, day)
     scored = bonds.barriers(assessment, metrics, in_force, known, day)
+    limits = Calibration.objects.filter(pk=1).first()
     return Explanation(
         assessment=assessment,
         metrics=metrics,
@@ -98,17 +102,19 @@ def explain(customer: Customer) -> Explanation | None:
         badges=badges(standing),
         conditions=conditions.said(stages.by_code(assessment.stage), found, standing, known),
         next=next_of(standing, found, known),
-        status=status_sentence(standing),
-        limits=limits_sentence(assessment),
+        status=status_sentence(standing, limits),
+        limits=limits_sentence(assessment, limits),
         interval=interval_sentence(standing),
         attitude=attitude_sentence(standing),
+        type=type_sentence(standing),
         parts=parts(metrics, in_force, known),
         barriers=scored,
         lock_in=bonds.lock_in_sentence(assessment, scored, in_force),
         bond=bonds.bond_sentence(assessment, scored),
         share=bonds.share_sentence(assessment, in_force),
-        advice=bonds.advice(assessment),
+        advice=bonds.advice(assessment, day),
         is_today=standing.is_today,
+        compared=known.of("comparison"),
     )
 
 
@@ -167,104 +173,6 @@ def next_of(at: Standing, found: dict[str, bool | None], known: Behind) -> Next 
     return Next(above, said, sentence, actions.suggested(missing, unknown, at.assessment.bond_type, at.status))
 
 
-def status_sentence(at: Standing) -> str:
-    judged = at.assessment
-    if judged.contract_until and at.status:
-        return contract_sentence(at)
-    if judged.last_order_on is None:
-        return _("No order yet, so there is no status.")
-    days = (at.day - judged.last_order_on).days
-    text = _since_last(at, days) % {
-        "status": at.status_label,
-        "n": number(days),
-        "day": day_text(judged.last_order_on),
-        "as_of": day_text(at.day),
-        "ratio": number(judged.overdue_ratio_on(at.day), 2),
-        "expected": number(judged.expected_interval),
-    }
-    if at.status == Status.LAPSED:
-        text += " " + _("Very probably they have gone; that is not certain.")
-    if at.status == Status.REACTIVATED and at.metrics.previous_order_on:
-        text += " " + _away(judged.last_order_on - at.metrics.previous_order_on)
-    return text[:1].upper() + text[1:]
-
-
-def _since_last(at: Standing, days: int) -> str:
-    if not at.is_today:
-        return ngettext(
-            "%(status)s: on %(as_of)s the last order was %(n)s day old, from %(day)s. That is %(ratio)s times the expected %(expected)s days.",
-            "%(status)s: on %(as_of)s the last order was %(n)s days old, from %(day)s. That is %(ratio)s times the expected %(expected)s days.",
-            days,
-        )
-    return ngettext(
-        "%(status)s: the last order was %(n)s day ago, on %(day)s. That is %(ratio)s times the expected %(expected)s days.",
-        "%(status)s: the last order was %(n)s days ago, on %(day)s. That is %(ratio)s times the expected %(expected)s days.",
-        days,
-    )
-
-
-def _away(gap: timedelta) -> str:
-    return ngettext(
-        "Before it they had stayed away for %(n)s day, long enough to have lapsed.",
-        "Before it they had stayed away for %(n)s days, long enough to have lapsed.",
-        gap.days,
-    ) % {"n": number(gap.days)}
-
-
-def limits_sentence(judged: Assessment) -> str:
-    """Up to where each status goes, and where these limits come from. Empty without an order, and under a contract."""
-    known = Calibration.objects.filter(pk=1).first()
-    if known is None or judged.last_order_on is None or judged.contract_until:
-        return ""
-    text = (
-        _(
-            "Active up to %(active)s times, overdue up to %(overdue)s, at risk up to %(at_risk)s: from the shop's own gaps."
-        )
-        if known.self_calibrated
-        else _("Active up to %(active)s times, overdue up to %(overdue)s, at risk up to %(at_risk)s: preset.")
-    )
-    return text % {name: bonds.places(getattr(known, name), 2) for name in ("active", "overdue", "at_risk")}
-
-
-def contract_sentence(at: Standing) -> str:
-    named = {"status": at.status_label, "day": day_text(at.assessment.contract_until)}
-    if at.assessment.contract_until and at.assessment.contract_until.year == 9999:
-        text = _("%(status)s: the contract renews by itself.")
-    elif at.status == Status.ACTIVE:
-        text = _("%(status)s: the contract runs until %(day)s.")
-    elif at.status == Status.AT_RISK:
-        text = _("%(status)s: the contract is cancelled and ends on %(day)s.")
-    else:
-        text = _("%(status)s: the contract ended on %(day)s.")
-    text %= named
-    return text[:1].upper() + text[1:]
-
-
-def interval_sentence(at: Standing) -> str:
-    """domain 3.1: three thought-of shop intervals and the customer's own, and which base was used."""
-    judged, own = at.assessment, max(0, at.metrics.orders - 1)
-    first, last = at.metrics.first_order_on, at.metrics.last_order_on
-    named = {
-        "expected": number(judged.expected_interval),
-        "prior": bonds.places(at.rules.prior_intervals),
-        "base": bonds.places(judged.base_cycle),
-        "kind": Calibration.Kind(judged.base_kind).label,
-        "n": number(own),
-        "days": number((last - first).days) if first and last else None,
-    }
-    if not own:
-        return _("Expected every %(expected)s days: the gap of the shop is %(base)s days (%(kind)s), and there is none of "
-                 "their own yet.") % named  # fmt: skip
-    return (
-        ngettext(
-            "Expected every %(expected)s days: the mean of %(prior)s gaps of the shop of %(base)s days (%(kind)s) and %(n)s of their own, %(days)s days.",
-            "Expected every %(expected)s days: the mean of %(prior)s gaps of the shop of %(base)s days (%(kind)s) and %(n)s of their own, together %(days)s days.",
-            own,
-        )
-        % named
-    )
-
-
 def part_labels() -> dict[str, str]:
     return {
         "satisfaction": _("Satisfaction"),
@@ -303,15 +211,15 @@ def attitude_sentence(at: Standing) -> str:
             "days": number(at.rules.evidence_days),
             "least": number(at.rules.evidence_parts),
         }
-    text = ngettext(
-        "Attitude %(value)s, from %(n)s of %(all)s part.", "Attitude %(value)s, from %(n)s of %(all)s parts.", known
-    )
-    text %= named
+    text = _("Attitude %(value)s, from %(n)s of %(all)s parts.") % named
     if not judged.attitude_compared:
         return text + " " + _("Without a comparison with other shops.")
     return (
         text
         + " "
-        + _("Relative attitude, compared with other shops: %(relative)s.")
-        % {"relative": bonds.places(judged.relative_attitude)}
+        + _("Relative attitude %(relative)s: the mean of that and of the comparison with other shops, %(compared)s.")
+        % {
+            "relative": bonds.places(judged.relative_attitude),
+            "compared": bonds.places(at.metrics.comparison),
+        }
     )

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.timezone import localtime, now
 from django.utils.translation import gettext as _
 
+from crm.display import day as day_text
 from crm.display import number, signed
 from crm.models import AdvocacyAct, Answer, BarrierFact, Complaint, Customer, Interaction, Participation, Shop, User
 from crm.presence import needs
@@ -32,7 +33,6 @@ PART_OF = {
     "involvement": "involvement",
     "comparison": "comparison",
 }
-ORDER_CONDITIONS = ("one_order", "two_orders", "enough_orders", "recent_orders", "not_lapsed", "alive")
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,17 @@ def listed(customer: Customer, kind: str) -> str:
 
 
 def _orders(customer: Customer, metrics: Metrics) -> Iterator[tuple[str, Fact]]:
-    url = listed(customer, "purchase")
-    for on in reversed(metrics.order_days[-SHOWN:]):
-        for code in ORDER_CONDITIONS:
-            yield code, Fact("", on, url)
+    url, latest = listed(customer, "purchase"), list(reversed(metrics.order_days[-SHOWN:]))
+    shown = {
+        "one_order": metrics.order_days[:1],
+        "two_orders": metrics.order_days[:2],
+        "enough_orders": latest,
+        "recent_orders": latest[:2],
+        "not_lapsed": latest[:1],
+        "alive": latest[:1],
+    }
+    for code, days in shown.items():
+        yield from ((code, Fact("", on, url)) for on in days)
     if metrics.first_order_on:
         yield "tenure", Fact("", metrics.first_order_on, url)
     if metrics.place:
@@ -113,13 +120,18 @@ def _orders(customer: Customer, metrics: Metrics) -> Iterator[tuple[str, Fact]]:
 def _answers(customer: Customer, until: datetime) -> Iterator[tuple[str, Fact]]:
     own = Answer.objects.filter(customer=customer, origin=Answer.Origin.CUSTOMER_SELF, answered_at__lte=until)
     wanted = own.filter(Q(item__in=PART_OF) | Q(item="nev_happy") | Q(item="nev_irritated"))
-    url, sheets = listed(customer, "voice"), set()
+    url = listed(customer, "voice")
+    sheets: set[object] = set()
+    felt: set[object] = set()
     for answer in wanted.order_by("-answered_at", "item")[:READ]:
         part = PART_OF.get(answer.item)
+        if answer.response not in sheets:
+            sheets.add(answer.response)
+            yield "attitude_high", Fact("", answer.answered_at, url)
         if part:
             yield part, Fact(_said(answer), answer.answered_at, url)
-        elif answer.response not in sheets:
-            sheets.add(answer.response)
+        elif answer.response not in felt:
+            felt.add(answer.response)
             yield "nev", Fact("", answer.answered_at, url)
 
 
@@ -168,8 +180,9 @@ def _participations(customer: Customer, until: datetime) -> list[Participation]:
 
 @needs(BarrierFact)
 def _recorded(customer: Customer, until: datetime) -> Iterator[tuple[str, Fact]]:
-    """The latest word on each signal, with who said so and how they know."""
+    """The latest word on each signal, with who said so, how they know and how long it counts."""
     latest = BarrierFact.objects.filter(customer=customer, recorded_at__lte=until).select_related("recorded_by")
     for one in latest.order_by("signal", "-recorded_at", "-pk").distinct("signal"):
-        who = ", ".join(part for part in (str(one.recorded_by or one.origin or ""), one.note) if part)
+        ends = _("until %(day)s") % {"day": day_text(localtime(one.expires_at).date())} if one.expires_at else ""
+        who = ", ".join(part for part in (str(one.recorded_by or one.origin or ""), one.note, ends) if part)
         yield one.signal, Fact(who, one.recorded_at, f"{reverse('customer', args=[customer.pk])}#facts")

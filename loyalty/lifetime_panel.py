@@ -58,7 +58,7 @@ def sentences(known: LifetimeValue, fit: LifetimeFit) -> list[str]:
     metrics = known.customer.metrics
     found = [
         ngettext(
-            "From %(n)s order day, the first on %(first)s, the last on %(last)s, and from %(all)s customers of this shop.",
+            "From %(n)s order day, %(first)s, and from %(all)s customers of this shop.",
             "From %(n)s order days, the first on %(first)s, the last on %(last)s, and from %(all)s customers of this shop.",
             metrics.orders,
         )

@@ -1,5 +1,6 @@
 """Loyalty's part of a customer's page: where they stand and why, what is missing, and what holds them."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -7,17 +8,19 @@ from typing import Any
 
 from django.db.models import Count, F, Func
 from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import escape, format_html, format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from crm import access
-from crm.display import ago, number, signed
+from crm.display import ago, number, percent, signed
 from crm.display import day as day_text
 from crm.models import Category, Complaint, Customer, Purchase, Shop, User
 from crm.plugins import Panel
 from crm.presence import needs
 from loyalty import badges
+from loyalty.bonds import places
 from loyalty.explain import Explanation, Scored, explain
 from loyalty.facts import Fact
 from loyalty.models import Assessment, Transition
@@ -71,20 +74,34 @@ def standing(customer: Customer, user: User, found: Explanation) -> dict[str, An
         "frozen": status == Status.LAPSED,
         "conditions": [(one.state, linked(_sentence(one.text), one.facts)) for one in (found.next or found).conditions],
         "action": action(customer, user, found),
+        "attitude": linked(found.attitude, found.compared),
         "figures": figures(customer, found),
     }
 
 
 def linked(text: str, facts: Sequence[Fact]) -> str:
-    """A text with the days of its facts behind it, each leading to where the fact stands."""
-    if not facts:
-        return text
-    return format_html("{} ({})", text, format_html_join(", ", "{}", ((_day_of(fact),) for fact in facts)))
+    """A text whose days lead to where their facts stand; what it does not say itself stands behind it in brackets."""
+    said, behind = escape(text), []
+    for fact in facts:
+        on = day_text(fact.day) or ""
+        # The first mention only, and not the end of another day: 2 Nov 2026 stands in 12 Nov 2026 too.
+        before, mentioned, after = _parted(said, on) if on and fact.url else (said, "", "")
+        if mentioned:
+            said, on = format_html("{}{}{}", mark_safe(before), anchor(fact.url, on), mark_safe(after)), ""  # noqa: S308
+        word = " ".join(part for part in (fact.text if fact.text not in text else "", on) if part)
+        if word:
+            behind.append(anchor(fact.url, word))
+    return format_html("{} ({})", said, format_html_join(", ", "{}", ((one,) for one in behind))) if behind else said
 
 
-def _day_of(fact: Fact) -> str:
-    word = " ".join(part for part in (fact.text, day_text(fact.on)) if part)
-    return format_html('<a href="{}">{}</a>', fact.url, word) if fact.url else word
+def _parted(said: str, on: str) -> tuple[str, str, str]:
+    """Escaped text before a day, the day, and after it; ("…", "", "") if it is not there or leads somewhere already."""
+    found = re.search(rf"(?<![\d>]){re.escape(on)}(?!\d)", said)
+    return (said[: found.start()], on, said[found.end() :]) if found else (said, "", "")
+
+
+def anchor(url: str, word: str) -> str:
+    return format_html('<a href="{}">{}</a>', url, word) if url else escape(word)
 
 
 def _sentence(text: str) -> str:
@@ -218,7 +235,7 @@ def attitude(found: Explanation) -> Reason:
             text = _("%(part)s, weight %(weight)s: not asked or not answered") % {"part": part.label, "weight": weight}
             lines.append((text, _("unknown")))
             continue
-        named = {"part": part.label, "value": number(part.value), "weight": weight}
+        named = {"part": part.label, "value": places(part.value), "weight": weight}
         text = _("%(part)s %(value)s, weight %(weight)s") % named
         lines.append((linked(text, part.facts), number(part.contribution, 1) or ""))
         known, total = known + part.weight, total + part.contribution
@@ -226,27 +243,40 @@ def attitude(found: Explanation) -> Reason:
     if score is None:
         return Reason(_("Emotion"), "thread", None, [*lines, (found.attitude, "–")])
     named = {"sum": number(total, 1), "known": number(known)}
-    return Reason(
-        _("Emotion"), "thread", score, lines, (_("%(sum)s of %(known)s known weights") % named, number(score) or "")
-    )
+    reached = _("%(sum)s of the %(known)s points that the answered parts can reach") % named
+    return Reason(_("Emotion"), "thread", score, lines, (reached, places(score) or ""))
 
 
 def thread(scored: Scored) -> Reason:
-    return Reason(scored.label, "thread", scored.score, [_line(line) for line in scored.lines])
+    return Reason(scored.label, "thread", scored.score, listed_lines(scored))
+
+
+def listed_lines(scored: Scored) -> list[tuple[str, str]]:
+    """The signals with their points, and how many of them are known if some are not."""
+    lines = [_line(line) for line in scored.lines]
+    return [*lines, (scored.coverage, "")] if 0 < scored.known < len(scored.lines) else lines
 
 
 def bolt(scored: Scored, place: int, further: float) -> Reason:
     total = None
     if scored.score and scored.weighted is not None and scored.weight is not None:
-        named = {"points": number(scored.score), "weight": number(scored.weight, 1)}
-        share = 1 if place == 0 else further
+        named = {"points": places(scored.score), "weight": places(scored.weight, 2), "share": percent(further)}
+        one = 1 if scored.score == 1 else 2
         words = (
-            _("%(points)s points × %(weight)s, the strongest bolt counts in full")
+            ngettext(
+                "%(points)s point × %(weight)s, the strongest bolt counts in full",
+                "%(points)s points × %(weight)s, the strongest bolt counts in full",
+                one,
+            )
             if place == 0
-            else _("%(points)s points × %(weight)s, of which a part counts")
+            else ngettext(
+                "%(points)s point × %(weight)s, of which %(share)s count",
+                "%(points)s points × %(weight)s, of which %(share)s count",
+                one,
+            )
         )
-        total = (words % named, number(scored.weighted * share) or "")
-    return Reason(scored.label, "bolt", scored.score, [_line(line) for line in scored.lines], total)
+        total = (words % named, places(scored.weighted * (1 if place == 0 else further)) or "")
+    return Reason(scored.label, "bolt", scored.score, listed_lines(scored), total)
 
 
 def _line(line: Line) -> tuple[str, str]:

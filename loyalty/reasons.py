@@ -60,7 +60,7 @@ def line(signal: Signal, points: float | None, most: float, metrics: Metrics, be
         return Line(signal.code, str(signal.label), None, most, how_to_learn(signal))
     wording, names = WORDING.get(signal.code), behind.names
     if wording:
-        text = wording(metrics, names, day, points)
+        text = wording(metrics, names, day, points / most if most else 0)
     elif signal.kind == "recorded":
         text = recorded(signal, metrics, names)
     else:
@@ -111,7 +111,28 @@ def full_months(start: date | None, end: date) -> int:
     return (end.year - start.year) * 12 + end.month - start.month - (end.day < start.day)
 
 
-def tenure(metrics: Metrics, names: Names, day: date, points: float) -> str:
+def remaining_months(metrics: Metrics, names: Names, day: date, share: float) -> str:
+    """A term runs down from the day on which it was recorded."""
+    value, on = (metrics.recorded or {}).get("remaining_months", (0, None))
+    left = max(0, float(value) - full_months(as_day(on), day))
+    return ngettext(
+        "Remaining term: %(n)s month, of %(all)s recorded on %(day)s",
+        "Remaining term: %(n)s months, of %(all)s recorded on %(day)s",
+        1 if left == 1 else 2,
+    ) % {"n": number(left), "all": number(float(value)), "day": day_text(as_day(on))}
+
+
+def prepaid_credit(metrics: Metrics, names: Names, day: date, share: float) -> str:
+    value, on = (metrics.recorded or {}).get("prepaid_credit", (0, None))
+    average = metrics.value / metrics.orders if metrics.orders else 0
+    return _("Prepaid credit or bought voucher: %(credit)s beside a mean order of %(average)s, recorded on %(day)s") % {
+        "credit": money(float(value), names.currency),
+        "average": money(average, names.currency),
+        "day": day_text(as_day(on)),
+    }
+
+
+def tenure(metrics: Metrics, names: Names, day: date, share: float) -> str:
     if metrics.first_order_on is None:
         return _("No order yet")
     months = full_months(metrics.first_order_on, day)
@@ -120,7 +141,7 @@ def tenure(metrics: Metrics, names: Names, day: date, points: float) -> str:
     ) % {"n": number(months), "day": day_text(metrics.first_order_on)}  # fmt: skip
 
 
-def routine_place(metrics: Metrics, names: Names, day: date, points: float) -> str:
+def routine_place(metrics: Metrics, names: Names, day: date, share: float) -> str:
     if not metrics.place:
         return _("No place is known of their purchases")
     return ngettext(
@@ -128,7 +149,7 @@ def routine_place(metrics: Metrics, names: Names, day: date, points: float) -> s
     ) % {"n": number(metrics.place_purchases), "all": number(metrics.purchases), "place": metrics.place}
 
 
-def named_contact(metrics: Metrics, names: Names, day: date, points: float) -> str:
+def named_contact(metrics: Metrics, names: Names, day: date, share: float) -> str:
     n = metrics.good_contacts
     if n == 0:
         return _("No contact rated 7 or better in 12 months")
@@ -139,19 +160,30 @@ def named_contact(metrics: Metrics, names: Names, day: date, points: float) -> s
     ) % {"n": number(n), "name": names.contact or _("a member of staff")}
 
 
-def takes_part(metrics: Metrics, names: Names, day: date, points: float) -> str:
+def takes_part(metrics: Metrics, names: Names, day: date, share: float) -> str:
     if not metrics.takes_part:
         return _("Neither a member nor a guest of an event in 12 months")
     return _("Takes part: %(title)s, %(day)s") % {"title": names.gathering, "day": day_text(names.gathering_on)}
 
 
-def referred_active(metrics: Metrics, names: Names, day: date, points: float) -> str:
-    n = len(metrics.referred or [])
+def referred_active(metrics: Metrics, names: Names, day: date, share: float) -> str:
+    """Two active ones make the full points, so of more than two nobody says how many are."""
+    n, active = len(metrics.referred or []), round(2 * share)
     if n == 0:
         return _("Brought no customer yet")
-    return ngettext("Brought %(n)s customer", "Brought %(n)s customers", n) % {"n": number(n)}
+    text = ngettext(
+        "Brought %(n)s customer, active of them: %(active)s",
+        "Brought %(n)s customers, active of them: %(active)s",
+        n,
+    )
+    many = _("at least %(n)s") % {"n": number(active)} if n > active >= 2 else number(active)
+    return text % {"n": number(n), "active": many}
 
 
+# By the code of the signal. The last argument is the share of the points at most that it gave, 0 to 1.
 WORDING: dict[str, Callable[[Metrics, Names, date, float], str]] = {
-    wording.__name__: wording for wording in (tenure, routine_place, named_contact, takes_part, referred_active)
-}
+    wording.__name__: wording
+    for wording in (
+        remaining_months, prepaid_credit, tenure, routine_place, named_contact, takes_part, referred_active,
+    )
+}  # fmt: skip

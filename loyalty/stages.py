@@ -134,6 +134,12 @@ def raw_stage_sql() -> str:
     return f"CASE {whens} ELSE '{STAGES[0].code}' END"
 
 
+def rank(code: str) -> int:
+    """Place of a stage in the ladder, from 1; 0 for one that no longer exists."""
+    codes = [stage.code for stage in STAGES]
+    return codes.index(code) + 1 if code in codes else 0
+
+
 def rank_sql(column: str) -> str:
     """Place of a stored stage in the ladder, from 1; 0 for one that no longer exists."""
     codes = ", ".join(f"'{stage.code}'" for stage in STAGES)

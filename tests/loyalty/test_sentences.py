@@ -88,6 +88,7 @@ def sentences(told: Explanation) -> list[str]:
         told.limits,
         told.interval,
         told.attitude,
+        told.type,
         told.lock_in,
         told.bond,
         told.share,
