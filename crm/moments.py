@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Count, F, Max, QuerySet, Window
 from django.db.models.functions import RowNumber
@@ -15,6 +16,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from crm import alerts, display, emotions
+from crm.compiled import compiled
 from crm.filters import purpose_label
 from crm.models import (
     AdvocacyAct,
@@ -53,11 +55,14 @@ ITEMS: dict[str, str | Promise] = {
 Moments = Callable[[Customer, datetime, int], Iterable[TimelineEntry]]
 
 
+@compiled
+def _bought(customer: int, before: datetime, *, limit: int) -> QuerySet[Purchase]:
+    return Purchase.objects.filter(customer=customer, ordered_at__lt=before).order_by("-ordered_at", "-pk")[:limit]
+
+
 def purchases(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
-    found = list(
-        Purchase.objects.filter(customer=customer, ordered_at__lt=before).order_by("-ordered_at", "-pk")[:limit]
-    )
-    lines = _lines(PurchaseLine.objects.filter(purchase__in=found), "purchase_id")
+    found = _bought(customer.pk, before, limit=limit)
+    lines = _told_lines(_bought_lines, found, "purchase_id")
     currency = Shop.current().currency
     for purchase in found:
         amount = display.money(purchase.net, currency) or ""
@@ -76,12 +81,15 @@ def purchases(customer: Customer, before: datetime, limit: int) -> Iterable[Time
         )
 
 
+@compiled
+def _brought_back(customer: int, before: datetime, *, limit: int) -> QuerySet[Return]:
+    return Return.objects.filter(customer=customer, returned_at__lt=before).order_by("-returned_at", "-pk")[:limit]
+
+
 @needs(Return)
 def returns(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
-    found = list(
-        Return.objects.filter(customer=customer, returned_at__lt=before).order_by("-returned_at", "-pk")[:limit]
-    )
-    lines = _lines(ReturnLine.objects.filter(parent__in=found), "parent_id")
+    found = _brought_back(customer.pk, before, limit=limit)
+    lines = _told_lines(_returned_lines, found, "parent_id")
     currency = Shop.current().currency
     for back in found:
         if back.purchase_ref:
@@ -99,12 +107,26 @@ def returns(customer: Customer, before: datetime, limit: int) -> Iterable[Timeli
         )
 
 
-def _lines(rows: QuerySet[Any], owner: str) -> dict[int, list[str]]:
-    """The first lines of each purchase or return in words, and how many more there are."""
+@compiled
+def _bought_lines(purchases: tuple[int, ...]) -> QuerySet[PurchaseLine]:
+    return _first_lines(PurchaseLine.objects.filter(purchase__in=purchases), "purchase_id")
+
+
+@compiled
+def _returned_lines(returns: tuple[int, ...]) -> QuerySet[ReturnLine]:
+    return _first_lines(ReturnLine.objects.filter(parent__in=returns), "parent_id")
+
+
+def _first_lines(rows: QuerySet[Any], owner: str) -> QuerySet[Any]:
     place = Window(RowNumber(), partition_by=[F(owner)], order_by=[F("position")])
     counted = rows.annotate(place=place, of=Window(Count("pk"), partition_by=[F(owner)]))
+    return counted.filter(place__lte=LINES_SHOWN).select_related("product").order_by(owner, "position")
+
+
+def _told_lines(lines: Callable[..., list[Any]], owners: list[Any], owner: str) -> dict[int, list[str]]:
+    """The first lines of each purchase or return in words, and how many more there are."""
     told: dict[int, list[str]] = defaultdict(list)
-    for line in counted.filter(place__lte=LINES_SHOWN).select_related("product").order_by(owner, "position"):
+    for line in lines(tuple(one.pk for one in owners)) if owners else ():
         words = told[getattr(line, owner)]
         name = line.description or (str(line.product) if line.product else gettext("item without a name"))
         quantity = display.number(line.quantity, 0 if line.quantity == int(line.quantity) else 3)
@@ -277,9 +299,14 @@ def advocacy(customer: Customer, before: datetime, limit: int) -> Iterable[Timel
         )
 
 
+@compiled
+def _ledger(person: UUID, before: datetime, *, limit: int) -> QuerySet[ConsentEvent]:
+    ledger = ConsentEvent.objects.filter(person_key=person, occurred_at__lt=before)
+    return ledger.select_related("purpose", "trace").order_by("-occurred_at", "-pk")[:limit]
+
+
 def consents(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
-    ledger = ConsentEvent.objects.filter(person_key=customer.person_key, occurred_at__lt=before)
-    for event in ledger.select_related("purpose", "trace").order_by("-occurred_at", "-pk")[:limit]:
+    for event in _ledger(customer.person_key, before, limit=limit):
         ended = event.action not in (ConsentEvent.Action.GIVEN, ConsentEvent.Action.CONFIRMED, ConsentEvent.Action.USED)
         yield TimelineEntry(
             at=event.occurred_at,

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Count, Model, Q, QuerySet, Value
 from django.utils import timezone
@@ -15,6 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from crm import plugins, presence
+from crm.compiled import compiled
 from crm.models import (
     AdvocacyAct,
     Answer,
@@ -120,8 +122,18 @@ def _cut(entries: list[TimelineEntry], size: int) -> int:
 
 def _counts(customer: Customer) -> Iterable[tuple[str, int]]:
     """How many entries of each of our kinds, in one query."""
+    known = frozenset(model for model in COUNTED if presence.has(customer, model))
+    return _numbers(customer.pk, customer.person_key, known=known)
+
+
+COUNTED = (Purchase, Return, Interaction, Task, Complaint, Answer, AdvocacyAct, Participation)
+
+
+@compiled
+def _numbers(customer: int, person: UUID, *, known: frozenset[type[Model]]) -> QuerySet[Any, tuple[str, int]]:
+    """Of a customer of whom there is something in the tables `known`; consents are kept by person."""
     of = {"customer": customer}
-    parts: list[QuerySet[Any]] = [
+    parts: list[QuerySet[Any, tuple[str, int]]] = [
         _number("purchase", Purchase, Q(**of)),
         _number("purchase", Return, Q(**of)),
         _number("contact", Interaction, Q(**of)),
@@ -131,12 +143,11 @@ def _counts(customer: Customer) -> Iterable[tuple[str, int]]:
         _number("voice", Answer, Q(**of), Count("response", distinct=True)),
         _number("voice", AdvocacyAct, Q(**of)),
         _number("taking_part", Participation, Q(**of)),
-        _number("consent", ConsentEvent, Q(person_key=customer.person_key)),
     ]
-    known = [part for part in parts if part.model is ConsentEvent or presence.has(customer, part.model)]
-    return known[0].union(*known[1:], all=True)
+    consents = _number("consent", ConsentEvent, Q(person_key=person))
+    return consents.union(*(part for part in parts if part.model in known), all=True)
 
 
-def _number(kind: str, model: type[Model], wanted: Q, number: Count | None = None) -> QuerySet[Any]:
+def _number(kind: str, model: type[Model], wanted: Q, number: Count | None = None) -> QuerySet[Any, Any]:
     rows = model._default_manager.filter(wanted).order_by().values(kind_of=Value(kind))
     return rows.annotate(entries=number or Count("pk")).values_list("kind_of", "entries")

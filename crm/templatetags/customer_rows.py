@@ -12,6 +12,7 @@ from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
+from crm import once
 from crm.plugins import Column
 from crm.templatetags.kit import icon, or_unknown
 
@@ -29,7 +30,10 @@ def cell(context: template.Context, column: Column, customer: Any) -> SafeString
     """An upper app's column for one customer; cells that must be alike are rendered once a page (`Column.alike`)."""
     if column.alike is None:
         return _rendered(context, column, customer)
-    known: dict[Hashable, SafeString] = context.render_context.setdefault("cells", {})  # type: ignore[assignment, arg-type]
+    # Not kept in the context: an included template, as a row of Today is, has one of its own.
+    known: dict[Hashable, SafeString] | None = once.remembered("cells", dict)
+    if known is None:
+        return _rendered(context, column, customer)
     key = (column.code, column.alike(customer))
     if key not in known:
         known[key] = _rendered(context, column, customer)

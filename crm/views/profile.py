@@ -1,15 +1,15 @@
 """A customer's page: who is this, how do we stand, what should I do?"""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Count, Max, Min, Q, Sum
+from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from django.db.models.functions import ExtractYear
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -19,6 +19,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from crm import access, alerts, display, emotions, plugins, timeline
 from crm.access import requires
+from crm.compiled import compiled
 from crm.filters import purpose_label
 from crm.forms_records import BarrierForm, ComplaintForm, ContactForm
 from crm.forms_tasks import FinishForm, PromiseForm
@@ -28,6 +29,7 @@ from crm.models import (
     Channel,
     Complaint,
     ConsentState,
+    ContactPoint,
     Customer,
     CustomerKey,
     Interaction,
@@ -52,7 +54,7 @@ VALID = Q(status__in=[Purchase.Status.PAID, Purchase.Status.COMPLETED], net__gt=
 @vary_on_headers("HX-Request")
 def customer(request: HttpRequest, pk: int) -> HttpResponse:
     """The page; for HTMX the timeline alone. A merged record leads to the one it became part of."""
-    found = get_object_or_404(Customer.objects.select_related("assigned_to"), pk=pk, erased_at=None)
+    found = _found(pk)
     if found.merged_into_id:
         return redirect("customer", pk=found.merged_into_id)
     if request.htmx:  # type: ignore[attr-defined]
@@ -63,7 +65,22 @@ def customer(request: HttpRequest, pk: int) -> HttpResponse:
 
 def living(pk: int) -> Customer:
     """The customer whose record may still be written to. Raises Http404."""
-    return get_object_or_404(Customer.objects.select_related("assigned_to"), pk=pk, erased_at=None, merged_into=None)
+    found = _found(pk)
+    if found.merged_into_id:
+        raise Http404
+    return found
+
+
+def _found(pk: int) -> Customer:
+    """The customer, maybe one that became part of another. Raises Http404."""
+    if not (found := _kept(pk)):
+        raise Http404
+    return found[0]
+
+
+@compiled
+def _kept(customer: int) -> QuerySet[Customer]:
+    return Customer.objects.select_related("assigned_to").filter(pk=customer, erased_at=None)
 
 
 def profile(request: HttpRequest, customer: Customer, forms: dict[str, Form], status: int = 200) -> HttpResponse:
@@ -83,7 +100,7 @@ def profile(request: HttpRequest, customer: Customer, forms: dict[str, Form], st
         "promise": PromiseForm(auto_id="promise_%s"),
         "points": contact_points(customer, sees_contacts),
         "birthday": birthday(customer, sees_contacts),
-        "keys": CustomerKey.objects.filter(customer=customer).select_related("source").order_by("source__name", "pk"),
+        "keys": keys(customer.pk),
         "consents": (allowed := consents(customer)),
         "consents_pending": any(one["answer"] in ("waiting", "moved") and one["channel"] == Channel.EMAIL for one in allowed),
         "purchases": purchases(customer),
@@ -144,6 +161,11 @@ def open_complaints(customer: Customer) -> list[Complaint]:
     return list(customer.complaints.exclude(state=Complaint.State.CLOSED).select_related("owner"))
 
 
+@compiled
+def keys(customer: int) -> QuerySet[CustomerKey]:
+    return CustomerKey.objects.filter(customer=customer).select_related("source").order_by("source__name", "pk")
+
+
 @needs(Task)
 def waiting(customer: Customer) -> list[tuple[Task, str]]:
     """The open tasks, the nearest first, each with why."""
@@ -152,10 +174,15 @@ def waiting(customer: Customer) -> list[tuple[Task, str]]:
 
 
 def contact_points(customer: Customer, sees_contacts: bool) -> list[dict[str, Any]]:
-    points = customer.contact_points.order_by("-kind", "-is_primary", "pk")
     return [
-        {"point": point, "shown": point.value if sees_contacts else masked(point.kind, point.value)} for point in points
+        {"point": point, "shown": point.value if sees_contacts else masked(point.kind, point.value)}
+        for point in _points(customer.pk)
     ]
+
+
+@compiled
+def _points(customer: int) -> QuerySet[ContactPoint]:
+    return ContactPoint.objects.filter(customer=customer).order_by("-kind", "-is_primary", "pk")
 
 
 def birthday(customer: Customer, sees_contacts: bool) -> dict[str, Any] | None:
@@ -180,8 +207,8 @@ def _in_year(year: int, month: int, day: int) -> date:
 
 def consents(customer: Customer) -> list[dict[str, Any]]:
     """Where the customer stands with every purpose by e-mail, and with every other channel ever asked for."""
-    states = {(state.purpose_id, state.channel): state for state in customer.consents.all()}
-    purposes = {purpose.code: purpose for purpose in Purpose.objects.all()}
+    states = {(state.purpose_id, state.channel): state for state in _states(customer.pk)}
+    purposes = {purpose.code: purpose for purpose in _purposes()}
     asked = [(code, channel) for code, channel in states if channel != Channel.EMAIL]
     shown = [(code, Channel.EMAIL.value) for code in purposes if purposes[code].active or (code, "email") in states]
     return [
@@ -196,6 +223,16 @@ def consents(customer: Customer) -> list[dict[str, Any]]:
     ]
 
 
+@compiled
+def _states(customer: int) -> QuerySet[ConsentState]:
+    return ConsentState.objects.filter(customer=customer)
+
+
+@compiled
+def _purposes() -> QuerySet[Purpose]:
+    return Purpose.objects.all()
+
+
 def _answer(state: ConsentState | None) -> str:
     """yes, no, waiting, moved or never: what the badge says."""
     if state is None:
@@ -206,12 +243,39 @@ def _answer(state: ConsentState | None) -> str:
 
 def purchases(customer: Customer) -> dict[str, Any]:
     """Totals of what was bought, by year and altogether; the amounts are of valid purchases."""
-    bought = Purchase.objects.filter(customer=customer)
-    sums = {"number": Count("pk", filter=VALID), "net": Sum("net", filter=VALID), "returned": Sum("returned")}
-    total = bought.aggregate(**sums, all=Count("pk"), first=Min("ordered_on"), last=Max("ordered_on"))
-    years = bought.annotate(year=ExtractYear("ordered_on")).order_by("-year").values("year").annotate(**sums)
-    total["average"] = total["net"] / total["number"] if total["number"] else None
-    return total | {"years": list(years[:5]), "void": total["all"] - total["number"]}
+    years = _years(customer.pk)
+    net, number, everything = _sum(years, "net"), _sum(years, "number") or 0, _sum(years, "all") or 0
+    return {
+        "number": number,
+        "net": net,
+        "returned": _sum(years, "returned"),
+        "all": everything,
+        "void": everything - number,
+        "first": min((year["first"] for year in years), default=None),
+        "last": max((year["last"] for year in years), default=None),
+        "average": net / number if net is not None and number else None,
+        "years": years[:5],
+    }
+
+
+@compiled
+def _years(customer: int) -> QuerySet[Any, Any]:
+    """The latest first."""
+    years = Purchase.objects.filter(customer=customer).annotate(year=ExtractYear("ordered_on")).order_by("-year")
+    return years.values("year").annotate(
+        number=Count("pk", filter=VALID),
+        net=Sum("net", filter=VALID),
+        returned=Sum("returned"),
+        all=Count("pk"),
+        first=Min("ordered_on"),
+        last=Max("ordered_on"),
+    )
+
+
+def _sum(years: Sequence[dict[str, Any]], name: str) -> Any:
+    """None where there is nothing to add."""
+    known = [year[name] for year in years if year[name] is not None]
+    return sum(known) if known else None
 
 
 @needs(BarrierFact)

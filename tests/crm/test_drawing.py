@@ -1,10 +1,10 @@
-"""Widgets drawn without the template engine look as Django's own templates draw them."""
+"""Fields and widgets drawn without the template engine look as the templates draw them."""
 
 import re
 
 import pytest
 from django import forms
-from django.forms.renderers import DjangoTemplates
+from django.forms.renderers import DjangoTemplates, TemplatesSetting
 from django.utils.translation import gettext_lazy as _
 
 from crm.drawing import drawn
@@ -13,6 +13,7 @@ from crm.forms import Renderer, Styled
 
 class Everything(Styled, forms.Form):
     text = forms.CharField(max_length=20, help_text="<b>")
+    named = forms.CharField(label="<A> & B", required=False)
     many = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), required=False)
     mail = forms.EmailField(widget=forms.EmailInput(attrs={"placeholder": 'a"<b>'}))
     number = forms.DecimalField(min_value=0, widget=forms.NumberInput(attrs={"step": "any"}))
@@ -46,6 +47,15 @@ def plain(html: str) -> str:
 def test_a_widget_looks_as_django_draws_it(name, data):
     ours, theirs = Everything(data, renderer=Renderer()), Everything(data, renderer=DjangoTemplates())
     assert plain(str(ours[name])) == plain(str(theirs[name]))
+
+
+@pytest.mark.parametrize("auto_id", ["of_%s", False])
+@pytest.mark.parametrize("data", [None, {}, GIVEN])
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_field_looks_as_its_template_draws_it(name, data, auto_id):
+    field = Everything(data, renderer=Renderer(), auto_id=auto_id)[name]
+    theirs = TemplatesSetting().render(Renderer.field_template_name, {"field": field})
+    assert plain(field.as_field_group()) == plain(theirs)
 
 
 def test_what_came_from_outside_is_escaped():
