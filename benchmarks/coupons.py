@@ -36,7 +36,7 @@ from django.utils.timezone import now
 
 from config import embedded
 from crm.models import ApiKey, Shop, Source
-from loyalty.coupons import issuing, ledger
+from loyalty.coupons import issuing, statements
 from loyalty.coupons.issuing import Wanted
 from loyalty.models import Coupon, CouponBatch, CouponEntry, Redemption
 
@@ -87,7 +87,7 @@ def bare(bench: Bench, codes: list[str]) -> float:
     begun = perf_counter()
     with connection.cursor() as cursor:
         for code in codes:
-            cursor.execute(ledger.USE, parameters | {"coupon": ids[code]})
+            cursor.execute(statements.USE, parameters | {"coupon": ids[code]})
             assert cursor.fetchone()
     return perf_counter() - begun
 

@@ -318,6 +318,7 @@ DRF_STANDARDIZED_ERRORS = {
     "ALLOWED_ERROR_STATUS_CODES": _documented,
     "ERROR_SCHEMAS": {code: "crm.api.errors.ErrorsShape" for code in (*_documented, "409", "413", "422", "429")},
 }
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # an address is personal data
 SPECTACULAR_SETTINGS = {
     "TITLE": "Stammkunde",
     "VERSION": "1",

@@ -6,6 +6,7 @@ from django.urls import include, path
 from crm import plugins
 
 urlpatterns = [
+    path("", include("loyalty.coupons.urls")),  # first, because a till waits for them
     path("", include("crm.urls")),
     path("", include("loyalty.urls")),
     path("", include("campaigns.urls")),

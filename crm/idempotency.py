@@ -26,6 +26,7 @@ LOCK_NOT_AVAILABLE = "55P03"
 CLAIM = """
 SET LOCAL lock_timeout = '10s';
 INSERT INTO crm_call (client, key, fingerprint) VALUES (%s, %s, %s) ON CONFLICT (client, key) DO NOTHING RETURNING id"""
+ANSWER = "UPDATE crm_call SET status = %s, answer = %s WHERE id = %s"
 
 Answer = tuple[int, dict[str, Any]]
 
@@ -58,7 +59,7 @@ def once(client: str, key: str, call: bytes, work: Callable[[], Answer]) -> Answ
         if claimed is None:
             return _replay(client, key, fingerprint)
         made, answer = work()
-        Call.objects.filter(pk=claimed).update(status=made, answer=orjson.dumps(answer).decode())
+        cursor.execute(ANSWER, [made, orjson.dumps(answer).decode(), claimed])
         return made, answer
 
 

@@ -1,4 +1,4 @@
-from django.urls import include, path
+from django.urls import path
 
 from loyalty.api import CustomerJudgement
 from loyalty.api_feelings import CustomerFeelings
@@ -37,5 +37,4 @@ urlpatterns = [
     path("customers/<int:pk>/motivators/", motives.record, name="record_motivator"),
     path("motivators/<int:pk>/forget/", motives.forget, name="forget_motivator"),
     path("insights/refresh/", overview.refresh, name="insights_refresh"),
-    path("", include("loyalty.coupons.urls")),
 ]

@@ -11,6 +11,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from crm import once
+from crm.fixed import Fixed
 from crm.public_holidays import validate_region
 
 LANGUAGES = [("de", _("German")), ("en", _("English"))]
@@ -134,8 +135,11 @@ class Shop(models.Model):
 
 @once.a_request
 def _current_shop() -> Shop:
-    shop = Shop.objects.filter(pk=1).first()
-    if shop is None:
+    found = _THE_SHOP.first()
+    if found is None:
         Shop.objects.bulk_create([Shop(pk=1)], ignore_conflicts=True)
-        shop = Shop.objects.get(pk=1)
-    return shop
+        return Shop.objects.get(pk=1)
+    return found[0]
+
+
+_THE_SHOP = Fixed("FROM crm_shop WHERE id = 1", Shop)

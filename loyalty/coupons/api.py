@@ -30,6 +30,7 @@ from loyalty.coupons.shapes import (
     UseShape,
     VoidAnswer,
     VoidShape,
+    read,
 )
 from loyalty.coupons.terms import Basket, Item
 from loyalty.models import Coupon, CouponBatch, Redemption
@@ -59,9 +60,7 @@ class CouponView(APIView):
         return Actor(cast(ApiKey, self.request.auth).source, place=place)
 
     def given(self, shape: type[serializers.Serializer[Any]]) -> dict[str, Any]:
-        read = shape(data=self.request.data)
-        read.is_valid(raise_exception=True)
-        return cast(dict[str, Any], read.validated_data)
+        return read(shape, self.request.data)
 
     def tried(self, visitor: str, action: Callable[[], Any]) -> Any:
         """The answer of an action that may refuse a code. Raises NotRedeemable (409) and Throttled (429)."""
@@ -98,10 +97,8 @@ class CouponView(APIView):
     def basket(self, given: dict[str, Any]) -> Basket:
         items = given.get("items") or []
         wanted = {item["product"] for item in items if item.get("product")}
-        known = {
-            product.external_id: product
-            for product in Product.objects.filter(source=self.actor().source, external_id__in=wanted)
-        }
+        products = Product.objects.filter(source=self.actor().source, external_id__in=wanted) if wanted else ()
+        known = {product.external_id: product for product in products}
         found = [(item, known.get(item.get("product", ""))) for item in items]
         return Basket(
             given["total"],

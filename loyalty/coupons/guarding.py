@@ -23,8 +23,8 @@ REFUSAL: Promise = _("This code cannot be used for this purchase. Please check t
 TOO_MANY: Promise = _("Too many tries. Please wait a minute before you try another code.")
 
 # One visitor of a shop or one member of staff; a shop's key for all its visitors together; everybody together.
-BY_VISITOR = (Limit("coupon/visitor/minute", 10, MINUTE), Limit("coupon/visitor/hour", 100, HOUR))
-BY_SOURCE = (Limit("coupon/source/minute", 120, MINUTE), Limit("coupon/source/hour", 1_200, HOUR))
+BY_VISITOR: tuple[Limit, ...] = (Limit("coupon/visitor/minute", 10, MINUTE), Limit("coupon/visitor/hour", 100, HOUR))
+BY_SOURCE: tuple[Limit, ...] = (Limit("coupon/source/minute", 120, MINUTE), Limit("coupon/source/hour", 1_200, HOUR))
 ALARM = Limit("coupon/misses", 1_000, timedelta(hours=1))
 MISSES = "coupon misses"
 

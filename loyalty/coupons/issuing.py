@@ -17,7 +17,7 @@ from django.utils.translation import gettext_noop
 from crm import sql
 from crm.days import today
 from crm.models import Customer, User
-from loyalty.coupons import codes, ledger, terms
+from loyalty.coupons import codes, ledger, statements, terms
 from loyalty.coupons.ledger import Actor
 from loyalty.models import Coupon, CouponBatch
 
@@ -161,7 +161,7 @@ def take_back(causes: Sequence[str], reason: str) -> int:
         "place": "", "reason": reason[:200],
     }  # fmt: skip
     with connection.cursor() as cursor:
-        return len(sql.rows(cursor, ledger.VOID, parameters))
+        return len(sql.rows(cursor, statements.VOID, parameters))
 
 
 def thought_of(batch: CouponBatch, written: str, uses: int, staff: User | None = None) -> Coupon:

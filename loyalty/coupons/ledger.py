@@ -15,11 +15,16 @@ from django.utils.timezone import now
 
 from crm import sql
 from crm.days import today
+from crm.fixed import Fixed
 from crm.models import Customer, Source, User
-from loyalty.coupons import codes, terms
+from loyalty.coupons import codes, statements, terms
 from loyalty.coupons.terms import Basket
-from loyalty.models import Coupon, CouponEntry, Redemption
+from loyalty.models import Coupon, CouponBatch, CouponEntry, Redemption
 
+WITH_BATCH = Fixed(
+    "FROM loyalty_coupon JOIN loyalty_couponbatch ON loyalty_couponbatch.id = loyalty_coupon.batch_id "
+    "WHERE loyalty_coupon.code = %s", Coupon, CouponBatch,
+)  # fmt: skip
 RESERVED_FOR = timedelta(minutes=30)
 LONGEST_RESERVATION = timedelta(days=7)
 TRIES = 5
@@ -51,92 +56,14 @@ class Checked:
     discount: Decimal | None
 
 
-# One use: the code, the customer's limit and the budget move together or not at all. A limit that is used up fails its
-# CHECK, and with it the whole statement.
-USE = """
-WITH coupon AS (
-  UPDATE loyalty_coupon c SET used = c.used + 1, "left" = c."left" - %(discount)s
-  FROM loyalty_couponbatch b
-  WHERE c.id = %(coupon)s AND b.id = c.batch_id AND b.stopped_at IS NULL AND c.voided_at IS NULL AND c.used < c.uses
-    AND (c.valid_from IS NULL OR c.valid_from <= %(day)s) AND (c.valid_until IS NULL OR c.valid_until >= %(day)s)
-    AND (c."left" IS NULL OR c."left" >= %(discount)s AND c."left" > 0)
-    AND (b.per_customer IS NULL OR %(customer)s::bigint IS NOT NULL)
-  RETURNING c.id, c.batch_id, c.used, c."left", b.per_customer, b.budget, b.combinable),
-counted AS (
-  INSERT INTO loyalty_couponcustomer AS counter (batch_id, customer_id, used, most)
-  SELECT batch_id, %(customer)s, 1, per_customer FROM coupon WHERE per_customer IS NOT NULL
-  ON CONFLICT (batch_id, customer_id) DO UPDATE SET used = counter.used + 1, most = excluded.most),
-budgeted AS (
-  UPDATE loyalty_couponbatch b SET spent = b.spent + %(discount)s
-  FROM coupon WHERE b.id = coupon.batch_id AND coupon.budget IS NOT NULL),
-made AS (
-  INSERT INTO loyalty_redemption (coupon_id, customer_id, state, source_id, reference, place, basket, discount, given_back,
-    exclusive, reserved_at, reserved_until, redeemed_at)
-  SELECT id, %(customer)s, %(state)s, %(source)s, %(reference)s, %(place)s, %(basket)s, %(discount)s, 0,
-    NOT combinable, CASE WHEN %(state)s = 'reserved' THEN %(moment)s END, %(until)s,
-    CASE WHEN %(state)s = 'redeemed' THEN %(moment)s END FROM coupon
-  RETURNING id, coupon_id, discount, basket),
-entered AS (
-  INSERT INTO loyalty_couponentry (coupon_id, redemption_id, step, amount, staff_id, source_id, place, reason, at)
-  SELECT coupon_id, id, %(state)s, %(discount)s, %(staff)s, %(source)s, %(place)s, '', %(moment)s FROM made)
-SELECT made.id, made.discount, made.basket, coupon.used, coupon."left" FROM made JOIN coupon ON coupon.id = made.coupon_id"""
-
-REDEEM_RESERVED = """
-WITH made AS (
-  UPDATE loyalty_redemption SET state = 'redeemed', redeemed_at = %(moment)s, reserved_until = NULL,
-    reference = CASE WHEN %(reference)s = '' THEN reference ELSE %(reference)s END
-  WHERE id = %(redemption)s AND state = 'reserved' AND reserved_until > %(moment)s
-  RETURNING id, coupon_id, discount)
-INSERT INTO loyalty_couponentry (coupon_id, redemption_id, step, amount, staff_id, source_id, place, reason, at)
-SELECT coupon_id, id, 'redeemed', discount, %(staff)s, %(source)s, %(place)s, '', %(moment)s FROM made
-RETURNING redemption_id"""
-
-# What a reservation or a redemption took is given back: the use, the amount, the customer's count, the budget.
-RELEASE = """
-WITH ended AS (
-  UPDATE loyalty_redemption r SET state = 'released', ended_at = %(moment)s, reserved_until = NULL
-  WHERE {which} RETURNING r.id, r.coupon_id, r.customer_id, r.discount, r.given_back),
-sums AS (
-  SELECT coupon_id, count(*) AS n, sum(discount - given_back) AS amount FROM ended GROUP BY coupon_id),
-coupon AS (
-  UPDATE loyalty_coupon c SET used = c.used - sums.n, "left" = c."left" + sums.amount
-  FROM sums WHERE c.id = sums.coupon_id RETURNING c.id),
-counted AS (
-  UPDATE loyalty_couponcustomer k SET used = k.used - e.n
-  FROM (SELECT c.batch_id, ended.customer_id, count(*) AS n FROM ended JOIN loyalty_coupon c ON c.id = ended.coupon_id
-    GROUP BY 1, 2) e
-  WHERE k.batch_id = e.batch_id AND k.customer_id = e.customer_id),
-budgeted AS (
-  UPDATE loyalty_couponbatch b SET spent = b.spent - e.amount
-  FROM (SELECT c.batch_id, sum(discount - given_back) AS amount FROM ended JOIN loyalty_coupon c ON c.id = ended.coupon_id
-    GROUP BY 1) e
-  WHERE b.id = e.batch_id AND b.budget IS NOT NULL)
-INSERT INTO loyalty_couponentry (coupon_id, redemption_id, step, amount, staff_id, source_id, place, reason, at)
-SELECT coupon_id, id, 'released', given_back - discount, %(staff)s, %(source)s, %(place)s, %(reason)s, %(moment)s FROM ended
-RETURNING redemption_id"""
-THIS_ONE = "r.id = %(redemption)s AND r.state IN ('reserved', 'redeemed')"
-RUN_OUT = "r.state = 'reserved' AND r.reserved_until <= %(moment)s AND (%(coupon)s::bigint IS NULL OR r.coupon_id = %(coupon)s)"
-
-VOID = """
-WITH gone AS (
-  UPDATE loyalty_coupon SET voided_at = %(moment)s WHERE id = ANY(%(coupons)s) AND voided_at IS NULL RETURNING id)
-INSERT INTO loyalty_couponentry (coupon_id, step, amount, staff_id, source_id, place, reason, at)
-SELECT id, 'voided', 0, %(staff)s, %(source)s, %(place)s, %(reason)s, %(moment)s FROM gone RETURNING coupon_id"""
-
-EXPIRE = """
-WITH due AS MATERIALIZED (
-  SELECT id FROM loyalty_coupon
-  WHERE expired_at IS NULL AND voided_at IS NULL AND valid_until < %(day)s ORDER BY id LIMIT %(most)s
-  FOR NO KEY UPDATE SKIP LOCKED),
-gone AS (UPDATE loyalty_coupon c SET expired_at = %(moment)s FROM due WHERE c.id = due.id RETURNING c.id)
-INSERT INTO loyalty_couponentry (coupon_id, step, amount, place, reason, at)
-SELECT id, 'expired', 0, '', '', %(moment)s FROM gone RETURNING coupon_id"""
-
-
 def find(typed: str) -> Coupon | None:
     """The code that somebody typed or scanned, with its batch. Changes nothing."""
     code = codes.canonical(typed)
-    return Coupon.objects.select_related("batch", "customer").filter(code=code).first() if code else None
+    found = WITH_BATCH.first(code) if code else None
+    if found is None:
+        return None
+    coupon, coupon.batch = found
+    return coupon
 
 
 def check(typed: str, basket: Basket | None = None, customer: Customer | None = None) -> Checked:
@@ -171,7 +98,7 @@ def redeem_reserved(redemption_id: int, actor: Actor, reference: str = "") -> Re
         parameters = _by(actor) | {"redemption": known.pk, "reference": reference}
         try:
             with transaction.atomic():
-                done = sql.rows(cursor, REDEEM_RESERVED, parameters)
+                done = sql.rows(cursor, statements.REDEEM_RESERVED, parameters)
         except IntegrityError as error:
             raise Refused("not_combinable") from error
     if not done:
@@ -184,7 +111,7 @@ def release(redemption_id: int, actor: Actor, reason: str = "") -> Redemption:
     known = _own(redemption_id, actor)
     with connection.cursor() as cursor:
         parameters = _by(actor) | {"redemption": known.pk, "reason": reason[:200]}
-        if not sql.rows(cursor, RELEASE.format(which=THIS_ONE), parameters):
+        if not sql.rows(cursor, statements.RELEASE.format(which=statements.THIS_ONE), parameters):
             raise Refused("not_standing")
     return _fresh(known.pk)
 
@@ -193,7 +120,7 @@ def void(coupon_ids: list[int], actor: Actor, reason: str) -> int:
     """End codes for good; what was redeemed stays redeemed. Answers how many it ended."""
     with connection.cursor() as cursor:
         parameters = _by(actor) | {"coupons": coupon_ids, "reason": reason[:200]}
-        return len(sql.rows(cursor, VOID, parameters))
+        return len(sql.rows(cursor, statements.VOID, parameters))
 
 
 def release_run_out(coupon_id: int | None = None) -> int:
@@ -202,13 +129,13 @@ def release_run_out(coupon_id: int | None = None) -> int:
         "moment": now(), "coupon": coupon_id, "staff": None, "source": None, "place": "", "reason": "run out",
     }  # fmt: skip
     with connection.cursor() as cursor:
-        return len(sql.rows(cursor, RELEASE.format(which=RUN_OUT), parameters))
+        return len(sql.rows(cursor, statements.RELEASE.format(which=statements.RUN_OUT), parameters))
 
 
 def expire(most: int = 10_000) -> int:
     """Enter in the ledger which codes ended with their last day. They are refused from midnight on without this."""
     with connection.cursor() as cursor:
-        return len(sql.rows(cursor, EXPIRE, {"day": today(), "moment": now(), "most": most}))
+        return len(sql.rows(cursor, statements.EXPIRE, {"day": today(), "moment": now(), "most": most}))
 
 
 def _use(
@@ -239,11 +166,13 @@ def _write(
         "coupon": coupon.pk, "customer": user_id, "day": today(), "discount": amount, "basket": max(Decimal(0), basket.total),
         "reference": reference, "until": until, "state": state.value,
     }  # fmt: skip
+    # A savepoint costs two round trips, and only these can be refused by a constraint.
+    limited = bool(reference or coupon.batch.per_customer or coupon.batch.budget is not None)
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
+        with transaction.atomic(savepoint=limited), connection.cursor() as cursor:
             if reference:
                 _alone(cursor, coupon, actor, reference)
-            found = sql.rows(cursor, USE, parameters)
+            found = sql.rows(cursor, statements.USE, parameters)
     except IntegrityError as error:
         raise Refused(_broken(error)) from error
     if not found:
@@ -259,12 +188,10 @@ def _write(
 
 def _alone(cursor: Any, coupon: Coupon, actor: Actor, reference: str) -> None:
     """Let coupons of one purchase come one after the other, and refuse one that may not join what is there."""
-    cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [PURCHASE_LOCK, f"{actor.source.pk}:{reference}"])
-    standing = Redemption.objects.filter(
-        source=actor.source, reference=reference, state__in=[Redemption.State.RESERVED, Redemption.State.REDEEMED]
-    )
-    others = standing.exclude(coupon=coupon)
-    if others.exists() and (not coupon.batch.combinable or others.filter(exclusive=True).exists()):
+    source = actor.source.pk
+    parameters = [PURCHASE_LOCK, f"{source}:{reference}", source, reference, coupon.pk]
+    ((others, exclusive),) = sql.rows(cursor, statements.OTHERS, parameters)
+    if others and (exclusive or not coupon.batch.combinable):
         raise Refused("not_combinable")
 
 
@@ -289,7 +216,7 @@ def _usable(coupon: Coupon | None, customer: Customer | None) -> Coupon:
     reason = standing(coupon, today())
     if reason:
         raise Refused(reason)
-    if coupon.batch.per_customer and customer is None and coupon.customer is None:
+    if coupon.batch.per_customer and customer is None and coupon.customer_id is None:
         raise Refused("customer_needed")
     return coupon
 

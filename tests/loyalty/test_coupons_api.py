@@ -104,6 +104,13 @@ class TestOnce:
         made = coupon(uses=9)
         assert [one.redeem(made.code, "k1").status_code for one in (shop, Shop("till"))] == [201, 201]
 
+    def test_a_till_waits_for_few_round_trips(self, shop: Shop, django_assert_max_num_queries) -> None:
+        """Shop, key, try counted, key claimed, code, the one statement, answer kept, try forgiven; more where limits are."""
+        code = coupon().code
+        shop.redeem(coupon().code)  # the first call of a key is remembered
+        with django_assert_max_num_queries(10):  # with the savepoint of `once` inside this test's transaction
+            assert shop.redeem(code).status_code == 201
+
     def test_a_refusal_is_not_remembered(self, shop: Shop) -> None:
         made = coupon(batch(minimum=80))
         assert shop.redeem(made.code, "k1").status_code == 409
@@ -159,6 +166,13 @@ class TestRefusing:
         answer = shop.post("coupons/redeem", {"code": coupon().code, "basket": BASKET} | change)
         assert answer.status_code == 400
         assert said in answer.content.decode()
+
+    @pytest.mark.parametrize(
+        "body", ["null", "[]", "7", '{"code": "A", "basket": null}', '{"code": "A", "basket": []}']
+    )
+    def test_what_is_no_object_is_refused_and_the_next_call_is_not_harmed(self, shop: Shop, body: str) -> None:
+        assert shop.post("coupons/redeem", body).status_code == 400
+        assert shop.redeem(coupon().code).status_code == 201
 
     def test_another_shops_redemption_is_unknown(self, shop: Shop) -> None:
         number = shop.redeem(coupon().code).json()["id"]
