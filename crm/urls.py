@@ -4,6 +4,7 @@ from drf_spectacular.views import SpectacularAPIView
 from crm.api.answers import ResponseBatch
 from crm.api.consents import ConsentBatch, CustomerConsents
 from crm.api.purchases import PurchaseBatch
+from crm.api.suppressions import SuppressionBatch
 from crm.views import (
     answers,
     customers,
@@ -81,6 +82,7 @@ urlpatterns = [
     path("api/v1/purchases/batch", PurchaseBatch.as_view(), name="purchases_batch"),
     path("api/v1/responses/batch", ResponseBatch.as_view(), name="responses_batch"),
     path("api/v1/consents/batch", ConsentBatch.as_view(), name="consents_batch"),
+    path("api/v1/suppressions/batch", SuppressionBatch.as_view(), name="suppressions_batch"),
     path("api/v1/customers/<path:external_id>/consents", CustomerConsents.as_view(), name="customer_consents"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
 ]
