@@ -102,7 +102,7 @@ def _recipes(found: Mapping[date, Day], shop: Shop, first: date, last: date) -> 
             continue
         for day, n in numbers.items():
             if n and day in found:
-                found[day].entries.append(Entry(recipe.label, reverse("campaigns"), "refresh", n, expected=True))
+                found[day].entries.append(Entry(recipe.label, reverse("recipe", args=[recipe.code]), "refresh", n, expected=True))
     return uncounted
 
 

@@ -7,7 +7,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from campaigns import breaker, transport
+from campaigns import breaker, recipes, transport
 from campaigns.models import Circuit
 from crm import access, display
 from crm.models import User
@@ -22,7 +22,7 @@ def for_staff(user: User | AnonymousUser) -> list[Notice]:
         return []
     stopped = [
         Notice(
-            campaign.name,
+            recipes.name_of(campaign),
             why,
             reverse("recipe", args=[campaign.recipe]) if campaign.standing else reverse("mailing", args=[campaign.pk]),
         )

@@ -69,7 +69,11 @@ def context(customer: Customer, user: User) -> dict[str, Any]:
 @needs(Delivery)
 def mails(customer: Customer, limit: int, before: datetime | None = None, *, coupons: bool = False) -> list[Mail]:
     """The customer's mails, sent and not, newest first."""
-    rows = surprises.told(Delivery.objects.filter(customer=customer)).select_related("campaign").order_by("-planned_at", "-pk")
+    rows = (
+        surprises.told(Delivery.objects.filter(customer=customer))
+        .select_related("campaign")
+        .order_by("-planned_at", "-pk")
+    )
     if before is not None:
         rows = rows.filter(planned_at__lt=before)
     return mails_of(customer, list(rows[:limit]), coupons)
@@ -89,7 +93,16 @@ def mail_of(row: Delivery, use: mail_use.Use | None = None, coupon: Coupon | Non
     icon, tone = ICONS[Delivery.State(row.state)]
     waits = row.state in (Delivery.State.PLANNED, Delivery.State.CLAIMED)
     at = max(row.not_before, row.planned_at) if waits else row.settled_at or row.sending_at or row.planned_at
-    made = Mail(row.campaign.name, at, row.state, _answer(row), icon, tone, row.campaign_id, _use(use) if use else "")
+    made = Mail(
+        recipes.name_of(row.campaign),
+        at,
+        row.state,
+        _answer(row),
+        icon,
+        tone,
+        row.campaign_id,
+        _use(use) if use else "",
+    )
     if coupon is None:
         return made
     shown, word = couponing.shown(coupon), couponing.standing(coupon)

@@ -22,6 +22,7 @@ from campaigns import (
     notices,
     pacing,
     personal,
+    recipes,
     sending,
     surprises,
     tracking,
@@ -150,7 +151,7 @@ def _entry(row: Delivery) -> TimelineEntry:
         State.SENT: _("Mail sent: %(name)s"),
         State.UNKNOWN: _("Unclear whether sent: %(name)s"),
     }
-    title = titles.get(State(row.state), _("Mail not sent: %(name)s")) % {"name": row.campaign.name}
+    title = titles.get(State(row.state), _("Mail not sent: %(name)s")) % {"name": recipes.name_of(row.campaign)}
     why = [sentence(row.reason)] if row.reason else []
     told_since, warning = news.of(row)
     tone = "bad" if warning else tone if tone in ("good", "bad") else ""

@@ -70,7 +70,7 @@ def _recorded(case: Case) -> Iterable[Step]:
     elif at_planning and mail.reason != hold_out.REASON:
         yield Step(_("Permission when it was planned"), NO, sentence(mail.reason), _evidence(mail))
     else:
-        told = _("The person might be mailed when it was planned, on %(time)s.")
+        told = _("The person could be mailed when it was planned, on %(time)s.")
         yield Step(
             _("Permission when it was planned"), YES, told % {"time": display.instant(mail.planned_at)}, _evidence(mail)
         )

@@ -44,6 +44,12 @@ def standing_campaigns() -> list[Campaign]:
     return [standing_campaign(recipe) for recipe in everything().values() if recipe.standing]
 
 
+def name_of(campaign: Campaign) -> str:
+    """How a campaign is called for the reader: a mailing as its marketer did, a recipe's own in the active language."""
+    recipe = everything().get(campaign.recipe) if campaign.standing else None
+    return str(recipe.label) if recipe else campaign.name
+
+
 def first_version(recipe: Recipe, name: str = "") -> TemplateVersion:
     """A new template with the text the recipe starts with."""
     template = Template.objects.create(name=name or str(recipe.label), recipe=recipe.code)

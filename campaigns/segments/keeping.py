@@ -9,6 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
+from campaigns import recipes
 from campaigns.models import Campaign, Segment, SegmentMember
 from campaigns.segments.checking import faults
 from campaigns.segments.members import Count
@@ -43,7 +44,7 @@ class Uses:
     @property
     def live(self) -> list[str]:
         """The names of what would break without it: whatever has not ended."""
-        running = [one.name for one in self.campaigns if one.standing or one.status in LIVE]
+        running = [recipes.name_of(one) for one in self.campaigns if one.standing or one.status in LIVE]
         return [*running, *(one.name for one in self.segments)]
 
 
@@ -52,7 +53,9 @@ def uses(segments: Iterable[Segment]) -> Mapping[int, Uses]:
     found: dict[int, Uses] = defaultdict(Uses)
     wanted = {one.pk for one in segments}
     campaigns = (
-        Campaign.objects.filter(segment__in=wanted).only("name", "status", "standing", "segment_id").order_by("-pk")
+        Campaign.objects.filter(segment__in=wanted)
+        .only("name", "recipe", "status", "standing", "switched_on", "segment_id")
+        .order_by("-pk")
     )
     for campaign in campaigns:
         found[campaign.segment_id].campaigns.append(campaign)  # type: ignore[index]

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods
 
-from campaigns import progress, surprises, unclear
+from campaigns import progress, recipes, surprises, unclear
 from campaigns.models import Campaign, Delivery
 from campaigns.panels import mail_of
 from campaigns.reasons import sentence
@@ -68,6 +68,7 @@ def people(request: HttpRequest, pk: int) -> HttpResponse:
         "campaigns/people.html",
         {
             "campaign": campaign,
+            "name": recipes.name_of(campaign),
             "mails": [(row.customer, mail_of(row)) for row in shown],
             "first": "?" + urlencode(asked) if after else "",
             "next": "?" + urlencode(asked | {"after": str(shown[-1].pk)}) if len(found) > PAGE else "",

@@ -248,7 +248,7 @@ def _lately(campaign: Campaign) -> dict[str, Any]:
     clicks = mail_use.clicks_since([campaign.pk], days.today() - timedelta(days=WINDOW_DAYS))
     return {
         "tally": tally_of(counts),
-        "reasons": sorted(((sentence(code) or code, n) for code, n in reasons.items()), key=lambda row: -row[1]),
+        "reasons": sorted(((sentence(code) or code, n, code) for code, n in reasons.items()), key=lambda row: -row[1]),
         "clicks": clicks.get(campaign.pk, 0),
         "counting": tracking.is_on(),
     }

@@ -62,7 +62,7 @@ def test_it_counts_the_mails_of_thirty_days_and_says_why_some_did_not_go(markete
     DeliveryFactory(campaign=campaign(), state="sent", planned_at=now() - timedelta(days=31))
     page = marketer.get(PAGE).context
     assert (page["tally"].sent, page["tally"].unknown) == (1, 1)
-    assert page["reasons"] == [("The person withdrew the permission.", 2)]
+    assert page["reasons"] == [("The person withdrew the permission.", 2, "withdrawn")]
 
 
 def test_its_settings_come_from_the_recipe_and_are_kept(marketer):
