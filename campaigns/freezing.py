@@ -2,8 +2,10 @@
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from campaigns import hold_out, recipes
 from campaigns.models import Campaign
@@ -11,11 +13,18 @@ from campaigns.recipe import Moment, Query, Recipe
 from crm import permission
 from crm.models import Shop
 
+# Held together with others while rows for customers are written, and alone while customers are erased.
+LOCK = 0x667265657A65  # "freeze"
+# An audience is sorted by mailbox once; memory is taken as far as it is large.
+ROOM = "SET LOCAL work_mem = '256MB'"
+# Random numbers that grow with time: each row joins the end of its indexes, whose other pages need not be touched.
+ID = """encode(overlay(uuid_send(gen_random_uuid()) PLACING
+  substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6), 'hex')::uuid"""
 # A mailbox gets one mail about one cause: the first customer who may get it. Who is refused takes no mailbox's place.
 JUDGED = """
 WITH wanted AS ({audience}), verdict AS ({verdicts}), judged AS (
   SELECT verdict.*, {person} AS person_key,
-    row_number() OVER (PARTITION BY cause, address_hash, allowed ORDER BY customer_id, dedupe_key) AS place,
+    row_number() OVER (PARTITION BY address_hash, cause, allowed ORDER BY customer_id, dedupe_key) AS place,
     cause <> '' AND EXISTS (
       SELECT FROM campaigns_delivery other WHERE other.recipe = %(recipe)s AND other.cause = verdict.cause
       AND other.cause <> '' AND other.email_hash = verdict.address_hash AND other.dedupe_key <> verdict.dedupe_key
@@ -27,17 +36,16 @@ WITH wanted AS ({audience}), verdict AS ({verdicts}), judged AS (
   FROM judged
   OFFSET 0 -- or PostgreSQL would work out the refusal anew wherever it is read
 )"""
-INSERT = """
-INSERT INTO campaigns_delivery (campaign_id, run_id, customer_id, event_id, template_version_id, recipe, message_class,
+INSERT = f"""
+INSERT INTO campaigns_delivery (id, campaign_id, run_id, customer_id, event_id, template_version_id, recipe, message_class,
   purpose, dedupe_key, cause, email_hash, domain, state, reason, evidence, priority, not_before, not_after, settled_at)
-SELECT %(campaign)s, %(run)s::bigint, customer_id, event_id, %(version)s, %(recipe)s, %(gate_class)s,
+SELECT {ID}, %(campaign)s, %(run)s::bigint, customer_id, event_id, %(version)s, %(recipe)s, %(gate_class)s,
   %(gate_purpose)s, dedupe_key, cause, CASE WHEN refusal = '' THEN address_hash END,
   CASE WHEN refusal = '' THEN left(lower(split_part(address, '@', 2)), 80) ELSE '' END,
   CASE WHEN refusal = '' THEN 'planned' ELSE 'suppressed' END, refusal, evidence_id, %(priority)s,
   not_before, not_after, CASE WHEN refusal <> '' THEN now() END
-FROM decided
-ON CONFLICT DO NOTHING
-"""
+FROM decided"""
+REPEATED = " ON CONFLICT DO NOTHING"
 
 
 @dataclass(frozen=True)
@@ -83,8 +91,27 @@ def freeze(recipe: Recipe, moment: Moment, run_id: int = 0) -> int:
     with transaction.atomic(), recipe.around(moment) if recipe.around else nullcontext():
         judged, parameters = question(recipe, moment, run_id)
         with connection.cursor() as cursor:
-            cursor.execute(judged + INSERT, parameters)
-            return cursor.rowcount
+            cursor.execute(f"{ROOM}; SELECT pg_advisory_xact_lock_shared(%s)", [LOCK])
+            return _write(cursor, judged + INSERT, parameters, new=bool(run_id))
+
+
+def _write(cursor: CursorWrapper, statement: str, parameters: dict[str, Any], *, new: bool) -> int:
+    """Looking for a conflict before each row is a third of the work, and a new run meets none."""
+    if new:
+        try:
+            with transaction.atomic():
+                cursor.execute(statement, parameters)
+                return cursor.rowcount
+        except IntegrityError:
+            pass  # somebody repeats it
+    cursor.execute(statement + REPEATED, parameters)
+    return cursor.rowcount
+
+
+def alone() -> None:
+    """Wait for all planning to end and hold it off until the transaction ends: customers are about to go."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
 
 
 def preview(campaign: Campaign) -> Audience:

@@ -34,6 +34,11 @@ CHECKS: tuple[Invariant, ...] = (
         WHERE delivery.state = 'sent' AND delivery.message_class <> 'transactional'""",
     ),
     rows_of(
+        "every mail is of a customer who exists",
+        """SELECT delivery.id FROM campaigns_delivery delivery
+        WHERE NOT EXISTS (SELECT FROM crm_customer customer WHERE customer.id = delivery.customer_id)""",
+    ),
+    rows_of(
         "a mail that left the queue says when, and a refused one why",
         """SELECT id FROM campaigns_delivery
         WHERE (state IN ('sent', 'suppressed', 'failed', 'quarantined') AND settled_at IS NULL)

@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns import couponing, mail_use, news
+from campaigns import couponing, freezing, mail_use, news
 from campaigns.models import Delivery, Link, MailUse, ReadMail, Receipt
 from campaigns.reasons import sentence
 from crm.privacy.registry import Data, Fate, Table

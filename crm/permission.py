@@ -32,7 +32,7 @@ _EXISTING_CUSTOMER = """(
 # A consent is proved for one address (AG Düsseldorf 23 C 3876/13): it says nothing about any other one.
 _HOLDS = "(consent.state = 'given' AND consent.address = point.normal)"
 _SILENCED = """EXISTS (
-    SELECT FROM crm_suppression silenced WHERE silenced.lifted_at IS NULL AND silenced.address_hash = {hash})"""
+    SELECT FROM crm_suppression silenced WHERE silenced.lifted_at IS NULL AND silenced.address_hash = hashed.value)"""
 _OPEN_COMPLAINT = f"""(
     EXISTS (SELECT FROM crm_hold hold WHERE hold.customer_id = customer.id AND hold.lifted_at IS NULL
             AND (hold.until IS NULL OR hold.until > {_AT}))
@@ -144,12 +144,7 @@ def verdicts(asked: str, *, timely: bool = True) -> str:
     It needs `parameters`. With `timely=False` what passes by itself (quiet hours, cap, complaint) is left out, as
     planning does: it is asked again when the mail goes.
     """
-    hashed = keyed.address_hash_sql("point.normal")
-    cases = "\n".join(
-        f"WHEN {reason.condition.replace('{hash}', hashed)} THEN '{reason.code}'"
-        for reason in REASONS
-        if timely or reason.lasting
-    )
+    cases = "\n".join(f"WHEN {reason.condition} THEN '{reason.code}'" for reason in REASONS if timely or reason.lasting)
     allowed = ", ".join(f"'{reason.code}'" for reason in REASONS if reason.allowed)
     return f"""
     SELECT judged.*, judged.code IN ({allowed}) AS allowed,
@@ -157,7 +152,7 @@ def verdicts(asked: str, *, timely: bool = True) -> str:
              AS evidence_id
     FROM (
       SELECT asked.*, point.id AS contact_point_id, point.value AS address,
-             {hashed} AS address_hash, consent.evidence_id AS declared,
+             hashed.value AS address_hash, consent.evidence_id AS declared,
              CASE {cases} END AS code, {"quiet.later" if timely else "NULL::timestamptz"} AS later
       FROM {asked} asked
       LEFT JOIN crm_customer customer ON customer.id = asked.customer_id
@@ -166,6 +161,7 @@ def verdicts(asked: str, *, timely: bool = True) -> str:
       LEFT JOIN crm_consentstate consent
         ON consent.customer_id = customer.id AND consent.purpose_id = %(gate_purpose)s
         AND consent.channel = %(gate_channel)s
+      CROSS JOIN LATERAL (SELECT {keyed.address_hash_sql("point.normal")} AS value OFFSET 0) hashed
       {_quiet() if timely else ""}
       OFFSET 0 -- or PostgreSQL would work out hash and code anew wherever they are read
     ) judged"""

@@ -43,7 +43,10 @@ class Delivery(models.Model):
     run = models.ForeignKey(
         Run, models.CASCADE, null=True, blank=True, related_name="deliveries", db_index=False, db_constraint=False
     )
-    customer = models.ForeignKey("crm.Customer", models.CASCADE, related_name="deliveries", db_index=False)
+    # Customers go while nothing is planned (`freezing.alone`), so none can be missing.
+    customer = models.ForeignKey(
+        "crm.Customer", models.CASCADE, related_name="deliveries", db_index=False, db_constraint=False
+    )
     event = models.ForeignKey(
         "crm.Event", models.SET_NULL, null=True, blank=True, related_name="+", db_index=False, db_constraint=False
     )
