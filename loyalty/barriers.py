@@ -98,7 +98,7 @@ BARRIERS = (
         Signal("only_supplier", _("Only supplier in reach"), 40),
         Signal("branch_closer", _("Our branch is clearly closer than a competitor's"), 30),
         Signal("routine_place", _("Routine: nearly all orders through one place"), 30,
-               "CASE WHEN m.place_purchases >= %(routine_share)s * m.purchases AND m.place_purchases > 0 THEN 1 ELSE 0 END", kind="places"),
+               "CASE WHEN m.place_orders >= %(routine_share)s * m.orders AND m.place_orders > 0 THEN 1 ELSE 0 END", kind="places"),
     )),
     Barrier("lost_benefits", _("Benefits to lose"), 1, 0.10, (
         Signal("loyalty_discount", _("Loyalty discount"), 50, "0", kind="discounts", unit="percent"),

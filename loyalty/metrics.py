@@ -31,7 +31,7 @@ NET_THEN = """
 
 # The same for one customer of an outer query, whose returns are few.
 NET_THEN_OF_ONE = """
-  SELECT p.ordered_on, p.categories FROM crm_purchase p
+  SELECT p.ordered_on, p.categories, p.place FROM crm_purchase p
   WHERE p.customer_id = o.customer_id AND p.status IN ('paid', 'completed') AND p.ordered_on <= %(day)s::date
     AND p.gross > coalesce((SELECT sum(a.net)
       FROM crm_purchaseline l JOIN crm_returnallocation a ON a.purchase_line_id = l.id
@@ -76,7 +76,10 @@ CATEGORY = """
       WHERE cardinality(o.bought) > 1 AND o.purchases > cardinality(o.days) GROUP BY category) counted"""
 PLACE = """
   SELECT max(n) AS n, substr(max(to_char(n, 'FM0000000') || place COLLATE "C"), 8) AS place
-  FROM (SELECT place, count(*) AS n FROM unnest(o.places) place WHERE place <> '' GROUP BY place) counted
+  FROM (SELECT place, count(*) AS n FROM unnest(o.places) place
+      WHERE place <> '' AND o.purchases = cardinality(o.days) GROUP BY place
+    UNION ALL SELECT p.place, count(DISTINCT p.ordered_on) AS n FROM ({own}) p
+      WHERE p.place <> '' AND o.purchases > cardinality(o.days) GROUP BY p.place) counted
   WHERE NOT o.routine"""
 
 # What came back and met no purchase lowers the customer's value, not an order's.
@@ -180,7 +183,7 @@ SELECT c.id AS customer_id,
   CASE WHEN cardinality(o.bought) = 1 THEN o.bought[1] ELSE g.category_id END AS category_id,
   CASE WHEN cardinality(o.bought) = 1 THEN 1 ELSE g.categories END AS categories,
   coalesce(l.place, o.place, '') AS place,
-  coalesce(l.n, CASE WHEN o.place <> '' THEN o.purchases END, 0) AS place_purchases,
+  coalesce(l.n, CASE WHEN o.place <> '' THEN cardinality(o.days) END, 0) AS place_orders,
   a.satisfaction, a.trust, a.commitment, a.nev, a.involvement, a.comparison, coalesce(a.nev_form, '') AS nev_form,
   a.satisfaction_on, a.trust_on, a.commitment_on, a.nev_on,
   i.contact_id, coalesce(i.good_contacts, 0) AS good_contacts, t.customer_id IS NOT NULL AS takes_part,
@@ -212,10 +215,11 @@ def facts_sql(*, some: bool, past: bool) -> str:
     """
     only = "AND p.customer_id = ANY(%(ids)s)" if some else ""
     purchases = (NET_THEN if past else NET_NOW).format(only=only)
+    own = NET_THEN_OF_ONE if past else NET_NOW.format(only="AND p.customer_id = o.customer_id")
     return FACTS.format(
         orders=ORDERS.format(purchases=purchases, bought=BOUGHT_BY_SOME if some else BOUGHT_BY_ALL),
-        category=CATEGORY.format(own=NET_THEN_OF_ONE if past else NET_NOW.format(only="AND p.customer_id = o.customer_id")),
-        place=PLACE,
+        category=CATEGORY.format(own=own),
+        place=PLACE.format(own=own),
         unallocated=UNALLOCATED.format(only=only),
         answers=ANSWERS.format(only=only),
         contacts=CONTACTS.format(only=only),

@@ -38,7 +38,7 @@ TABLES = (
         Fate.DELETE,
         {
             Data.BEHAVIOUR: "orders order_days first_order_on previous_order_on last_order_on value value_year purchases"
-            " category_id categories place place_purchases contact_id good_contacts takes_part referred strong_acts"
+            " category_id categories place place_orders contact_id good_contacts takes_part referred strong_acts"
             " medium_acts severe_complaints recorded",
             Data.JUDGEMENT: "satisfaction trust commitment nev involvement comparison nev_form satisfaction_on trust_on"
             " commitment_on nev_on",

@@ -145,8 +145,8 @@ def routine_place(metrics: Metrics, names: Names, day: date, share: float) -> st
     if not metrics.place:
         return _("No place is known of their purchases")
     return ngettext(
-        "%(n)s of %(all)s purchase through %(place)s", "%(n)s of %(all)s purchases through %(place)s", metrics.purchases
-    ) % {"n": number(metrics.place_purchases), "all": number(metrics.purchases), "place": metrics.place}
+        "%(n)s of %(all)s order through %(place)s", "%(n)s of %(all)s orders through %(place)s", metrics.orders
+    ) % {"n": number(metrics.place_orders), "all": number(metrics.orders), "place": metrics.place}
 
 
 def named_contact(metrics: Metrics, names: Names, day: date, share: float) -> str:

@@ -157,7 +157,7 @@ MEASURES = Group(
         Value("notice_months_from", gettext_lazy("Notice period from"), "months"),
         Value("saved_items_full", gettext_lazy("Saved lists, profiles and measurements"), "number"),
         Value("tenure_months", gettext_lazy("Time as a customer"), "months"),
-        Value("routine_share", gettext_lazy("Purchases through one place from"), "share"),
+        Value("routine_share", gettext_lazy("Orders through one place from"), "share"),
         Value("named_contacts", gettext_lazy("Good contacts with one person from"), "number"),
     ),
 )

@@ -33,8 +33,8 @@ class Metrics(models.Model):
     purchases = models.PositiveIntegerField(help_text="Valid purchases; several may make one order day.")
     category_id = models.BigIntegerField(null=True, help_text="Category of most purchases; empty on a tie.")
     categories = models.PositiveIntegerField(help_text="Distinct categories bought.")
-    place = models.CharField(max_length=60, blank=True, default="", help_text="Place of most purchases.")
-    place_purchases = models.PositiveIntegerField(help_text="Purchases there.")
+    place = models.CharField(max_length=60, blank=True, default="", help_text="Place of most orders.")
+    place_orders = models.PositiveIntegerField(help_text="Orders there; one of two places counts at both.")
 
     satisfaction = percent()
     trust = percent()

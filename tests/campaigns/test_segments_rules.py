@@ -74,7 +74,7 @@ def group(match, *rules):
 
 def metrics_of(customer, **more):
     empty = dict.fromkeys(
-        ("orders", "purchases", "categories", "place_purchases", "good_contacts", "strong_acts", "medium_acts",
+        ("orders", "purchases", "categories", "place_orders", "good_contacts", "strong_acts", "medium_acts",
          "severe_complaints", "value", "value_year"), 0,
     )  # fmt: skip
     return Metrics.objects.create(customer=customer, **(empty | {"order_days": [], "takes_part": False} | more))

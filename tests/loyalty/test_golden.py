@@ -283,21 +283,6 @@ def test_the_share_is_shown_from_forty(attitude, lock_in, share):
     assert with_scores(attitude, lock_in).voluntary_share == share
 
 
-def test_worked_examples_of_the_specification():
-    # emo 80 soz 40 vort 30, tech 20 proz 30 → Vb 82.6, G 22.0, F 79.0; emo 30 vort 10, vert 100 tech 40 → 30.7, 100, 23.5.
-    rules = Rules()
-
-    def bond(emotional: float, scores: dict[str, float]) -> tuple[float, float, float]:
-        closed = sum(rules.weights[one.code] * scores.get(one.code, 0) for one in WILLING) / 100
-        weighted = sorted((rules.weights[one.code] * scores.get(one.code, 0) for one in LOCK_IN), reverse=True)
-        held = emotional + (100 - emotional) * closed
-        lock_in = min(100, weighted[0] + rules.further_share * sum(weighted[1:]))
-        return round(held, 1), round(lock_in, 1), round(100 * held / (held + lock_in), 1)
-
-    assert bond(80, {"social": 40, "lost_benefits": 30, "technical": 20, "procedural": 30}) == (82.6, 22.0, 79.0)
-    assert bond(30, {"lost_benefits": 10, "contractual": 100, "technical": 40}) == (30.7, 100, 23.5)
-
-
 def test_stored_parts_agree_with_the_scores():
     """Everybody's stored parts, recomputed in Python from what was stored."""
     staff, rules = UserFactory(), Rules()
