@@ -54,7 +54,7 @@ def coupon(draft: Draft) -> Iterable[str]:
 
 
 def moment(draft: Draft) -> Iterable[str]:
-    return [] if draft.campaign.send_at else [_("Choose day and time, then keep the draft.")]
+    return [] if draft.campaign.send_at else [_("Choose day and time.")]
 
 
 def segment(draft: Draft) -> Iterable[str]:
@@ -75,12 +75,30 @@ def audience(draft: Draft) -> Iterable[str]:
     return [_("Nobody would get this mail. Choose other stages, or wait for permissions.")]
 
 
+def budget(draft: Draft) -> Iterable[str]:
+    """Its coupon can be redeemed by everybody who gets it."""
+    campaign = draft.campaign
+    if campaign.send_at is None or campaign.template_version is None or not campaign.options.get(couponing.OPTION):
+        return []
+    said = couponing.shortfall(campaign, draft.audience.recipients)
+    return [said] if said else []
+
+
 def authentication(draft: Draft) -> Iterable[str]:
     """A probe did not show that mailbox providers cannot trust the button for unsubscribing."""
     return [said(one).sentence for one in mail_auth.blocking(mail_auth.known(mail_auth.kept_for(draft.shop)))]
 
 
-CHECKS: Sequence[Callable[[Draft], Iterable[str]]] = (text, facts, coupon, moment, segment, audience, authentication)
+CHECKS: Sequence[Callable[[Draft], Iterable[str]]] = (
+    text,
+    facts,
+    coupon,
+    moment,
+    segment,
+    audience,
+    budget,
+    authentication,
+)
 
 
 def problems(draft: Draft) -> list[str]:

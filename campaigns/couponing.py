@@ -7,6 +7,7 @@ all; nobody has seen it, and it is taken back as soon as the mail is settled (`t
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -15,14 +16,15 @@ from django.db.models import Max, Q, QuerySet
 from django.utils import translation
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from campaigns import rendering
-from campaigns.models import Campaign, TemplateVersion
+from campaigns.models import Campaign, Delivery, TemplateVersion
 from campaigns.recipe import COUPON_BLOCK
 from crm import display
 from crm.days import today
-from crm.models import User
-from loyalty.coupons import codes, issuing, ledger, terms
+from crm.models import Shop, User
+from loyalty.coupons import codes, issuing, ledger, report, terms
 from loyalty.models import Coupon, CouponBatch
 
 if TYPE_CHECKING:
@@ -48,10 +50,14 @@ SELECT CASE
     WHEN %(coupon_batch)s = 0 THEN ''
     WHEN batch.id IS NULL THEN 'coupon_missing'
     WHEN batch.stopped_at IS NOT NULL THEN 'coupon_stopped'
+    WHEN batch.spent >= batch.budget THEN 'coupon_spent'
     WHEN coupon.voided_at IS NOT NULL THEN 'coupon_voided'
     WHEN coupon.used > 0 THEN 'coupon_redeemed'
     WHEN coalesce(coupon.valid_until, batch.valid_until) < %(day)s::date THEN 'coupon_expired'
-    WHEN coupon.id IS NULL THEN 'coupon_missing' ELSE '' END AS trouble
+    WHEN coupon.id IS NULL THEN 'coupon_missing'
+    WHEN EXISTS (SELECT FROM loyalty_couponcustomer counter WHERE counter.batch_id = batch.id
+      AND counter.customer_id = coupon.customer_id AND counter.used >= counter.most) THEN 'coupon_limit'
+    ELSE '' END AS trouble
 FROM (SELECT) AS one
 LEFT JOIN loyalty_couponbatch batch ON batch.id = %(coupon_batch)s
 LEFT JOIN loyalty_coupon coupon ON %(coupon_batch)s > 0 AND coupon.cause = 'delivery/' || {delivery}
@@ -95,6 +101,9 @@ def refusal(batch: CouponBatch | None) -> str:
         return _("The coupon “%(title)s” was stopped. Choose another one, or make a new one.") % {"title": batch.title}
     if batch.valid_until and batch.valid_until < today():
         return _("The coupon “%(title)s” has ended. Choose another one, or make a new one.") % {"title": batch.title}
+    if batch.budget is not None and batch.spent >= batch.budget:
+        said = _("The budget of the coupon “%(title)s” is used up. Choose another one, or make a new one.")
+        return said % {"title": batch.title}
     return ""
 
 
@@ -111,6 +120,40 @@ def problems(campaign: Campaign, *, needed: bool = False) -> list[str]:
         for language in rendering.languages(version)
         if (left_out := untold(version, batch, language))
     ]
+
+
+def shortfall(campaign: Campaign, mails: int) -> str:
+    """That the budget of a campaign's coupon cannot pay for as many more mails, as a sentence; '' if it can.
+
+    The mail promises its worth to each and says nothing of a budget, so all of it must be there, and so must be what open
+    codes and the mails planned by others promise. Of other kinds than amounts nobody knows the worth before.
+    """
+    batch = of_campaign(campaign)
+    left = report.budget_left(batch) if batch else None
+    if batch is None or left is None or batch.value is None or batch.kind != CouponBatch.Kind.AMOUNT:
+        return ""
+    each = batch.value * (1 if batch.in_parts else batch.uses)
+    left = max(Decimal(0), left - each * _planned_elsewhere(campaign, batch))
+    if each * mails <= left:
+        return ""
+    currency = Shop.current().currency
+    return ngettext(
+        "The coupon's budget is too small: %(n)s mail promises %(promised)s, and %(left)s are not promised yet. Choose fewer"
+        " people, or make a coupon with a larger budget.",
+        "The coupon's budget is too small: %(n)s mails promise %(promised)s, and %(left)s are not promised yet. Choose fewer"
+        " people, or make a coupon with a larger budget.",
+        mails,
+    ) % {
+        "n": display.number(mails),
+        "promised": display.money(each * mails, currency),
+        "left": display.money(left, currency),
+    }
+
+
+def _planned_elsewhere(campaign: Campaign, batch: CouponBatch) -> int:
+    """Mails of other campaigns that will bring this coupon and have no code yet."""
+    waiting = Delivery.objects.filter(campaign__options__coupon=batch.pk, state=Delivery.State.PLANNED)
+    return waiting.exclude(campaign=campaign).count()
 
 
 def untold(version: TemplateVersion, batch: CouponBatch, language: str) -> list[str]:

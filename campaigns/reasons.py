@@ -21,6 +21,8 @@ OWN: dict[str, str | Promise] = {
     "address": _("The recipient's mail server does not know this address."),
     "cause_gone": _("What it was about no longer holds."),
     "coupon_stopped": _("The coupon it brings was stopped."),
+    "coupon_spent": _("The budget of the coupon it brings is used up."),
+    "coupon_limit": _("The customer has used this coupon as often as it allows."),
     "coupon_voided": _("Its coupon code was ended before the mail could go."),
     "coupon_redeemed": _("Its coupon code was used already."),
     "coupon_expired": _("The coupon it brings has ended."),

@@ -16,13 +16,15 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns import freezing, mail_auth, pacing, recipes
+from campaigns import couponing, freezing, mail_auth, pacing, recipes
 from campaigns.checks import Draft
 from campaigns.mail_auth_words import said
 from campaigns.models import Campaign
 from campaigns.recipe import Moment
 from crm import display, permission, public_holidays
 from crm.models import Shop
+from loyalty.coupons import report
+from loyalty.models import CouponBatch
 
 KEPT = timedelta(minutes=10)
 SHORT_BEFORE = time(7)
@@ -39,6 +41,11 @@ WHERE refusal = '' GROUP BY 1 ORDER BY 2 DESC
 HELD_BACK = """
 SELECT code, count(*) FROM verdict WHERE code IN ('frequency_cap', 'open_complaint') GROUP BY 1
 """
+USED_UP = """
+SELECT count(*) FROM decided JOIN loyalty_couponcustomer counter ON counter.customer_id = decided.customer_id
+  AND counter.batch_id = %(batch)s AND counter.used >= counter.most
+WHERE refusal = ''
+"""
 PACE = """
 SELECT 60 * count(*) / greatest(extract(epoch FROM max(settled_at) - min(settled_at)), 60)::float
 FROM campaigns_delivery WHERE state = 'sent' AND campaign_id = (
@@ -49,10 +56,12 @@ FROM campaigns_delivery WHERE state = 'sent' AND campaign_id = (
 
 @dataclass(frozen=True)
 class Costly:
-    """What needs the whole audience: people who get another mailing too, by campaign; and those held back by reason."""
+    """What needs the whole audience: people who get another mailing too, by campaign; those held back by reason; and
+    those who used its coupon as often as it allows."""
 
     overlaps: dict[int, int] = field(default_factory=dict)
     held_back: dict[str, int] = field(default_factory=dict)
+    used_up: int = 0
 
 
 @dataclass(frozen=True)
@@ -186,6 +195,26 @@ def held_back(outlook: Outlook) -> Iterable[str]:
         ) % {"n": display.number(n)}
 
 
+def coupon(outlook: Outlook) -> Iterable[str]:
+    """For whom its coupon would not hold. What can be known for certain is a check (`campaigns.checks.budget`)."""
+    if outlook.costly and (n := outlook.costly.used_up):
+        yield ngettext(
+            "%(n)s person has used its coupon as often as it allows and will not get the mail.",
+            "%(n)s people have used its coupon as often as it allows and will not get the mail.",
+            n,
+        ) % {"n": display.number(n)}
+    batch = couponing.of_campaign(outlook.campaign)
+    left = report.budget_left(batch) if batch and batch.kind != CouponBatch.Kind.AMOUNT else None
+    if left is not None and outlook.recipients:
+        yield ngettext(
+            "How much its coupon takes off is not known before: %(left)s of the budget are left for %(n)s mail. Once they are"
+            " spent, the codes are refused.",
+            "How much its coupon takes off is not known before: %(left)s of the budget are left for %(n)s mails. Once they are"
+            " spent, the codes are refused.",
+            outlook.recipients,
+        ) % {"left": display.money(left, outlook.shop.currency), "n": display.number(outlook.recipients)}
+
+
 def authentication(outlook: Outlook) -> Iterable[str]:
     """What DNS or a probe showed that mailbox providers mark down."""
     if wrong := mail_auth.unwise(mail_auth.known(mail_auth.kept_for(outlook.shop))):
@@ -207,6 +236,7 @@ WARNINGS: Sequence[Callable[[Outlook], Iterable[str]]] = (
     small_group,
     clash,
     held_back,
+    coupon,
     authentication,
 )
 
@@ -255,7 +285,7 @@ def of_draft(draft: Draft, load: int | None = None) -> Advice:
 
 
 def costly(campaign: Campaign, shop: Shop) -> Costly:
-    """Two statements over the campaign's audience."""
+    """Up to three statements over the campaign's audience."""
     assert campaign.send_at is not None
     recipe, moment = recipes.everything()[campaign.recipe], Moment(campaign, shop)
     span = timedelta(days=permission.CAP_DAYS)
@@ -266,16 +296,21 @@ def costly(campaign: Campaign, shop: Shop) -> Costly:
         .values_list("pk", flat=True)
     )
     overlaps: dict[int, int] = {}
+    used_up, batch = 0, couponing.of_campaign(campaign)
     with connection.cursor() as cursor:
         if others:
             judged, parameters = freezing.question(recipe, moment, 0)
             cursor.execute(judged + OVERLAP, parameters | {"others": others})
             overlaps = dict(cursor.fetchall())
+        if batch and batch.per_customer:
+            judged, parameters = freezing.question(recipe, moment, 0)
+            cursor.execute(judged + USED_UP, parameters | {"batch": batch.pk})
+            used_up = cursor.fetchone()[0]
         audience, asked = recipe.audience(moment)
         gate = permission.parameters(recipe.message_class, recipe.purpose, at=campaign.send_at, shop=shop)
         verdict = f"WITH wanted AS ({audience}), verdict AS ({permission.verdicts('wanted')})"
         cursor.execute(verdict + HELD_BACK, {"audience_run": 0} | asked | gate)
-        return Costly(overlaps, dict(cursor.fetchall()))
+        return Costly(overlaps, dict(cursor.fetchall()), used_up)
 
 
 def rate() -> float | None:

@@ -185,6 +185,7 @@ def page(
         "done": done,
         "undo": None if done else last_step(user),
         "recent": recent(user),
+        "here": coupons.place(request),
         "people": [(one, f"?{urlencode({'customer': one.pk})}") for one in found.people],
     }
     if shown and may(user, "customers.view"):

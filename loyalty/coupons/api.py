@@ -172,7 +172,7 @@ class RedemptionRedeem(CouponView):
     def post(self, request: Request, pk: int) -> Response:
         given = self.given(RedeemReservedShape)
         code, answer = self.tried(
-            "", lambda: self.once(lambda: answered(ledger.redeem_reserved(pk, self.actor(), given["reference"])))
+            "", lambda: self.once(lambda: answered(ledger.redeem_reserved(pk, self.actor(given["place"]), given["reference"])))
         )
         return Response(answer, code)
 
@@ -186,7 +186,7 @@ class RedemptionRelease(CouponView):
     def post(self, request: Request, pk: int) -> Response:
         given = self.given(ReasonShape)
         code, answer = self.tried(
-            "", lambda: self.once(lambda: answered(ledger.release(pk, self.actor(), given["reason"])))
+            "", lambda: self.once(lambda: answered(ledger.release(pk, self.actor(given["place"]), given["reason"])))
         )
         return Response(answer, code)
 
@@ -215,7 +215,7 @@ class CouponVoid(CouponView):
             coupon = ledger.find(given["code"])
             if coupon is None:
                 raise Refused("unknown")
-            return {"voided": bool(ledger.void([coupon.pk], self.actor(), given["reason"]))}
+            return {"voided": bool(ledger.void([coupon.pk], self.actor(given["place"]), given["reason"]))}
 
         code, answer = self.tried("", lambda: self.once(work))
         return Response(answer, code)
@@ -234,13 +234,13 @@ class CouponIssue(CouponView):
         if batch is None:
             raise ValidationError({"batch": [_("There is no batch with this number.")]})
         customer = self.customer(given.get("customer"))
-        code, answer = self.once(lambda: self.issued(batch, customer))
+        code, answer = self.once(lambda: self.issued(batch, customer, given["place"]))
         return Response(answer, code)
 
-    def issued(self, batch: CouponBatch, customer: Customer | None) -> dict[str, Any]:
+    def issued(self, batch: CouponBatch, customer: Customer | None, place: str) -> dict[str, Any]:
         wanted = issuing.Wanted(customer.pk if customer else None)
         try:
-            (code,) = issuing.issue(batch, [wanted], reason=f"REST: {self.actor().source}")
+            (code,) = issuing.issue(batch, [wanted], by=self.actor(place))
         except issuing.IssueError as error:
             raise ValidationError({"batch": [str(error)]}) from error
         return described(Coupon.objects.select_related("batch").get(code=code), None)

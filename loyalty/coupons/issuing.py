@@ -45,8 +45,8 @@ WITH made AS (
   ORDER BY s.code
   ON CONFLICT DO NOTHING RETURNING id, code),
 entered AS (
-  INSERT INTO loyalty_couponentry (coupon_id, step, amount, staff_id, place, reason, at)
-  SELECT id, 'issued', 0, %(staff)s, '', %(reason)s, %(moment)s FROM made)
+  INSERT INTO loyalty_couponentry (coupon_id, step, amount, staff_id, source_id, place, reason, at)
+  SELECT id, 'issued', 0, %(staff)s, %(source)s, %(place)s, %(reason)s, %(moment)s FROM made)
 SELECT code FROM made"""
 
 
@@ -77,19 +77,22 @@ _PLAIN = "{place}\t{code}\t\t\\N\t\\N\t\\N\t\\N\tf\tf\n"
 
 
 def issue(
-    batch: CouponBatch, wanted: Sequence[Wanted], staff: User | None = None, reason: str = "", day: date | None = None
-) -> list[str]:
+    batch: CouponBatch, wanted: Sequence[Wanted], staff: User | None = None, reason: str = "", day: date | None = None,
+    *, by: Actor | None = None,
+) -> list[str]:  # fmt: skip
     """Store codes for one batch in one statement per chunk and answer those that are new, in no order.
 
     Wishes whose `cause` has its code already, and codes that exist, are left out: ask `of_causes` for the former.
-    Raises IssueError if the batch was stopped.
+    by: who makes them and where, if more is known than `staff`. Raises IssueError if the batch was stopped.
     """
     if batch.stopped_at:
         raise IssueError(_("This batch was stopped: it issues no more codes. Make a new one."))
     start, end = terms.validity(batch, day or today())
+    maker = by.staff if by else staff
     parameters: dict[str, Any] = {
-        "batch": batch.pk, "start": start, "end": end, "moment": now(), "staff": staff.pk if staff else None,
-        "reason": reason[:200], "in_parts": IN_PARTS,
+        "batch": batch.pk, "start": start, "end": end, "moment": now(), "staff": maker.pk if maker else None,
+        "source": by.source.pk if by else None, "place": by.place[:60] if by else "", "reason": reason[:200],
+        "in_parts": IN_PARTS,
     }  # fmt: skip
     made: list[str] = []
     for first in range(0, len(wanted), CHUNK):
@@ -111,7 +114,7 @@ def again(coupon: Coupon, by: Actor) -> Coupon:
         ledger.void([old.pk], by, REPLACED)
         uses = None if old.batch.in_parts else old.uses - old.used
         wanted = Wanted(old.customer_id, f"instead of {old.pk}", uses=uses, valid_until=old.valid_until)
-        (code,) = issue(old.batch, [wanted], by.staff, reason=REPLACED)
+        (code,) = issue(old.batch, [wanted], reason=REPLACED, by=by)
         return Coupon.objects.select_related("batch", "customer").get(code=code)
 
 

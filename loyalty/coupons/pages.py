@@ -32,6 +32,7 @@ from loyalty.coupons.qr import svg
 from loyalty.models import Coupon, CouponBatch, Redemption
 
 PRINTED = 200
+PLACE = "counter_place"  # in the session: where this member of staff stands, as `loyalty.counter.place` asked
 SHOWN = 5
 
 
@@ -41,7 +42,12 @@ def counter(request: HttpRequest) -> Actor:
     source, _made = Source.objects.get_or_create(name="Counter", defaults=own)
     if source.kind != Source.Kind.STAFF:  # a shop system took the name before the first code was redeemed by hand
         source, _made = Source.objects.get_or_create(name="Counter of the staff", defaults=own)
-    return Actor(source, request.user, "")  # type: ignore[arg-type]
+    return Actor(source, request.user, place(request))  # type: ignore[arg-type]
+
+
+def place(request: HttpRequest) -> str:
+    """Where this member of staff stands, as they said; '' if they did not."""
+    return str(request.session.get(PLACE, ""))
 
 
 @requires("coupons.view")

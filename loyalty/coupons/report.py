@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connection
 
 from crm.days import today
+from loyalty.models import CouponBatch
 
 # Open liability is what the codes out there could still take off: amounts exactly, other kinds cannot be known before.
 BATCHES = """
@@ -48,6 +49,14 @@ FROM (
     AND (p.id IN (SELECT purchase_id FROM used)
       OR p.customer_id IN (SELECT customer_id FROM used) AND p.ordered_at >= %(since)s
         AND NOT EXISTS (SELECT FROM loyalty_redemption o WHERE o.purchase_id = p.id AND o.state = 'redeemed'))) bought"""
+
+
+def budget_left(batch: CouponBatch) -> Decimal | None:
+    """What new codes may promise: the budget less what was spent and, of amounts, what open codes hold. None: no budget."""
+    if batch.budget is None:
+        return None
+    (figures,) = batches(batch.pk)
+    return batch.budget - batch.spent - (figures.liability or 0)
 
 
 @dataclass(frozen=True)

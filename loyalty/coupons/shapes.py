@@ -64,30 +64,33 @@ class CheckShape(CodeShape):
     basket = BasketShape(required=False)
 
 
-class UseShape(CodeShape):
+class PlaceShape(serializers.Serializer[Any]):
+    place = serializers.CharField(max_length=60, default="", allow_blank=True, help_text="Shop or till.")
+
+
+class UseShape(CodeShape, PlaceShape):
     basket = BasketShape()
     reference = serializers.CharField(max_length=100, default="", allow_blank=True, help_text="Your purchase number.")
-    place = serializers.CharField(max_length=60, default="", allow_blank=True, help_text="Shop or till.")
 
 
 class ReserveShape(UseShape):
     minutes = serializers.IntegerField(min_value=1, max_value=7 * 24 * 60, default=30)
 
 
-class RedeemReservedShape(serializers.Serializer[Any]):
+class RedeemReservedShape(PlaceShape):
     reference = serializers.CharField(max_length=100, default="", allow_blank=True)
 
 
-class ReasonShape(serializers.Serializer[Any]):
+class ReasonShape(PlaceShape):
     reason = serializers.CharField(max_length=200, default="", allow_blank=True, help_text="No names: it stays for good.")
 
 
-class VoidShape(serializers.Serializer[Any]):
+class VoidShape(PlaceShape):
     code = serializers.CharField(max_length=80)
     reason = serializers.CharField(max_length=200, help_text="For whoever asks later why. No names: it stays for good.")
 
 
-class IssueShape(serializers.Serializer[Any]):
+class IssueShape(PlaceShape):
     batch = serializers.IntegerField(help_text="Number of the batch, as its page shows it.")
     customer = serializers.CharField(max_length=100, required=False)
 

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from loyalty.counter import pages as counter
+from loyalty.counter import place
 from loyalty.coupons import api, pages, single
 
 urlpatterns = [
@@ -13,6 +14,7 @@ urlpatterns = [
     path("api/v1/redemptions/<int:pk>/redeem", api.RedemptionRedeem.as_view(), name="redemption_redeem"),
     path("api/v1/redemptions/<int:pk>/release", api.RedemptionRelease.as_view(), name="redemption_release"),
     path("counter/", counter.counter, name="counter"),
+    path("counter/place/", place.choose, name="counter_place"),
     path("counter/redeem/", counter.redeem, name="counter_redeem"),
     path("counter/undo/", counter.undo, name="counter_undo"),
     path("counter/customers/<int:pk>/moment/", counter.moment, name="counter_moment"),

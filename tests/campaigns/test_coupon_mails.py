@@ -7,14 +7,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from campaigns import couponing, planning, recipes, rendering, resolving
+from campaigns import checks, couponing, launching, planning, recipes, rendering, resolving, warnings
 from campaigns.drafting import copy
 from campaigns.models import Campaign, Delivery, TemplateVersion
 from campaigns.planning import LaunchError
 from campaigns.sending import Sender
 from crm.days import today
 from crm.invariants import verify
-from crm.models import Category, Shop
+from crm.models import Category, Customer, Shop
 from loyalty.coupons import ledger
 from loyalty.models import Coupon, CouponBatch, CouponEntry
 from tests.campaigns.people import buys, deliver, mailing, open_shop, person
@@ -41,6 +41,13 @@ def brings(batch: CouponBatch, **more) -> Campaign:
     """A draft of the coupon recipe that brings codes of a batch."""
     version = recipes.first_version(recipes.everything()["coupon"])
     return mailing(recipe="coupon", name="Herbstgruß", template_version=version, options={"coupon": batch.pk}, **more)
+
+
+def used_before(code: Coupon) -> None:
+    """Its customer used another code of the batch, which one customer may use once."""
+    CouponBatch.objects.update(per_customer=1)
+    code.batch.refresh_from_db()
+    ledger.redeem(made.coupon(code.batch, code.customer).code, made.basket(50), made.till())
 
 
 def launch(campaign: Campaign) -> None:
@@ -140,6 +147,8 @@ def test_the_reason_in_the_ledger_names_the_campaign_and_the_cause_the_mail(shop
         (lambda code: ledger.void([code.pk], made.till(), "lost"), "coupon_voided"),
         (lambda code: ledger.redeem(code.code, made.basket(50), made.till()), "coupon_redeemed"),
         (lambda code: Coupon.objects.update(valid_until=today() - timedelta(days=1)), "coupon_expired"),
+        (lambda code: CouponBatch.objects.update(budget=5, spent=5), "coupon_spent"),
+        (lambda code: used_before(code), "coupon_limit"),
     ],
 )
 def test_the_gate_refuses_a_mail_whose_coupon_holds_no_longer(shop, outbox, happens, reason):
@@ -280,6 +289,53 @@ def test_a_mailing_with_a_coupon_is_written_kept_shown_and_copied(shop):
     assert again.recipe == "coupon" and again.options["coupon"] == batch.pk
     client.post(f"/campaigns/mailings/{draft.pk}/", filled())
     assert client.get("/campaigns/mailings/new?recipe=birthday").status_code == 404
+
+
+class TestBudget:
+    """The check says before the launch whether everybody could redeem what the mail promises."""
+
+    def draft(self, batch: CouponBatch, *people: str) -> Campaign:
+        for name in people:
+            person(f"{name}@example.test", "newsletter")
+        return brings(batch, send_at=now() + timedelta(days=1))
+
+    def test_a_budget_that_pays_for_every_mail_passes_and_one_cent_less_does_not(self, shop):
+        draft = self.draft(made.batch(budget=15), "a", "b", "c")
+        assert not launching.check(draft.pk).problems
+        CouponBatch.objects.update(budget="14.99")
+        (said,) = launching.check(draft.pk).problems
+        assert "3 mails promise €15.00, and €14.99" in said
+        with pytest.raises(LaunchError, match="budget is too small"):
+            planning.launch(draft.pk, 3)
+
+    def test_what_is_spent_open_or_planned_elsewhere_is_promised_already(self, shop):
+        batch = made.batch(budget=20)
+        draft = self.draft(batch, "a")
+        ledger.redeem(made.coupon(batch).code, made.basket(50), made.till())
+        made.coupon(batch)
+        launch(brings(batch))
+        assert not launching.check(draft.pk).problems
+        made.coupon(batch)
+        assert "€0.00 are not promised yet" in launching.check(draft.pk).problems[0]
+
+    def test_a_code_of_many_uses_promises_each_of_them_and_one_spent_in_parts_itself_once(self, shop):
+        draft = self.draft(made.batch(budget=10, uses=3), "a")
+        assert "promises €15.00" in launching.check(draft.pk).problems[0]
+        assert not launching.check(brings(made.batch(budget=10, in_parts=True), send_at=draft.send_at).pk).problems
+
+    def test_a_spent_budget_is_promised_by_nobody(self, shop):
+        draft = self.draft(made.batch("percent", 10, budget=20, spent=20), "a")
+        assert "is used up" in launching.check(draft.pk).problems[0]
+
+    def test_where_the_worth_is_unknown_it_is_a_warning_and_so_are_those_who_used_it(self, shop):
+        batch = made.batch("percent", 10, budget=20, per_customer=1)
+        draft = self.draft(batch, "a", "b")
+        used = made.coupon(batch, Customer.objects.earliest("pk"))
+        ledger.redeem(used.code, made.basket(50), made.till())
+        assert not launching.check(draft.pk).problems
+        draft.refresh_from_db()
+        said = " ".join(warnings.of_draft(checks.Draft(draft, shop)).warnings)
+        assert "1 person has used its coupon" in said and "€15.00 of the budget are left for 2 mails" in said
 
 
 def test_lint_l19_a_text_that_hides_the_terms_is_not_launched(shop):

@@ -255,6 +255,35 @@ class TestRedeeming:
         assert answer.status_code == 409 and str(guarding.REFUSAL) in text(answer)
 
 
+class TestPlace:
+    def test_the_place_is_said_once_and_entered_with_every_step(self, as_staff) -> None:
+        staff, made = as_staff("support"), coupon()
+        assert "No place is entered" in text(staff.get("/counter/"))
+        answer = staff.post("/counter/place/", {"place": "  Shop at the harbour "}, follow=True)
+        assert "Place: Shop at the harbour." in text(answer)
+        redeem(staff, made.code)
+        staff.post("/counter/undo/", {"redemption": Redemption.objects.get().pk})
+        places = made.entries.order_by("pk").values_list("step", "place")
+        assert list(places) == [("issued", ""), *[(step, "Shop at the harbour") for step in ("redeemed", "released")]]
+        assert "Shop at the harbour" in text(staff.get(f"/coupons/codes/{made.code}/"))
+
+    def test_places_of_purchases_and_tills_are_offered_the_most_frequent_first(self, as_staff) -> None:
+        for place, count in (("Harbour", 2), ("Market", 1), ("", 3)):
+            PurchaseFactory.create_batch(count, customer=CustomerFactory(), place=place)
+        ledger.redeem(coupon().code, basket(50), till(place="Market"))
+        ledger.redeem(coupon().code, basket(50), till(place="Market"))
+        offered = re.findall(r'name="place" value="([^"]+)"', text(as_staff("support").get("/counter/place/")))
+        assert offered == ["Market", "Harbour"]
+
+    @pytest.mark.parametrize("typed", ["x" * 61, "a\0b"])
+    def test_what_is_no_place_is_refused_and_nothing_is_no_place(self, as_staff, typed) -> None:
+        staff = as_staff("support")
+        staff.post("/counter/place/", {"place": "Harbour"})
+        assert staff.post("/counter/place/", {"place": typed}).status_code == 422
+        assert "Place: Harbour." in text(staff.get("/counter/"))
+        assert "No place is entered" in text(staff.post("/counter/place/", {"place": ""}, follow=True))
+
+
 class TestUndo:
     def test_the_last_redemption_is_given_back(self, as_staff) -> None:
         staff, made = as_staff("support"), coupon()

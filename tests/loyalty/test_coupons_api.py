@@ -71,6 +71,21 @@ class TestUsing:
         assert shop.post("coupons/void", {"code": code, "reason": "lost"}).json() == {"voided": False}
         assert shop.redeem(code).status_code == 409
 
+    def test_every_step_is_entered_with_who_where_and_the_purchase(self, shop: Shop) -> None:
+        at = {"place": "Till 2"}
+        code = shop.post("coupons/issue", {"batch": batch(uses=2).pk} | at).json()["code"]
+        number = shop.post("coupons/reserve", {"code": code, "basket": BASKET, "reference": "A-1"} | at).json()["id"]
+        shop.post(f"redemptions/{number}/redeem", at)
+        shop.post(f"redemptions/{number}/release", {"reason": "cancelled"} | at)
+        shop.post("coupons/void", {"code": code, "reason": "lost"} | at)
+        entries = Coupon.objects.get().entries.order_by("pk")
+        assert list(entries.values_list("step", "source__name", "place", "redemption__reference")) == [
+            (step, "web shop", "Till 2", purchase)
+            for step, purchase in (
+                ("issued", None), ("reserved", "A-1"), ("redeemed", "A-1"), ("released", "A-1"), ("voided", None)
+            )
+        ]  # fmt: skip
+
     def test_categories_are_found_by_the_shops_numbers(self, shop: Shop) -> None:
         from crm.models import Category, Product
 
