@@ -37,6 +37,7 @@ SOURCES: tuple[str, ...] = (
     "loyalty.nev_facts",
     "loyalty.voices",
     "loyalty.motivators",
+    "loyalty.response_rate",
 )
 
 SMALL = 20_000  # customers up to whom a page may compute by itself: each figure stays far below 300 ms there

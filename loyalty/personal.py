@@ -122,6 +122,11 @@ TABLES = (
             " predicted actual hidden value_hidden months margin discount_rate rules_version computed_at took_ms"
         },
     ),
+    Table(
+        "loyalty.BondCheck",
+        Fate.NOT_OF_CUSTOMERS,
+        {Data.NONE: "as_of since days customers bought bond bond_error lock_in lock_in_error rules_version computed_at"},
+    ),
     Table("loyalty.RuleSet", Fate.NOT_OF_CUSTOMERS, {Data.NONE: "version values created_at note"}),
     Table(
         "loyalty.Calibration",

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.db import OperationalError
 
 from crm import idempotency
-from loyalty import figures, lifetime_value, months, scoring
+from loyalty import bond_check, figures, lifetime_value, months, scoring
 from loyalty.coupons import ledger, returns
 
 
@@ -23,6 +23,7 @@ def score_all_once_a_day() -> int:
     figures.want_all()
     update_months.delay(facts=True)
     refit_lifetime_value.delay()
+    recheck_bond.delay()
     refresh_wanted_figures.delay()
     return judged
 
@@ -49,6 +50,13 @@ def refit_lifetime_value() -> bool:
         return False
     figures.want("lifetime")
     return True
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
+def recheck_bond() -> bool:
+    """See once a year whether bond and lock-in told who bought again."""
+    return bond_check.recheck_once_a_year() is not None
+
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
 def settle_coupons() -> None:

@@ -1,4 +1,5 @@
 from loyalty.models.assessment import Assessment, Transition
+from loyalty.models.bond_check import BondCheck
 from loyalty.models.coupon import Coupon, CouponBatch, CouponCustomer, CouponEntry, Redemption
 from loyalty.models.figure import StoredFigure
 from loyalty.models.lifetime import LifetimeFit, LifetimeValue
@@ -8,6 +9,7 @@ from loyalty.models.rules import Calibration, RuleSet
 
 __all__ = [
     "Assessment",
+    "BondCheck",
     "Calibration",
     "Coupon",
     "CouponBatch",

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from crm.access import requires
 from crm.display import number
 from crm.privacy import audit
-from loyalty import badges, rules
+from loyalty import badges, bond_check, rules
 from loyalty.forms_rules import RulesForm, changes
 from loyalty.models import Calibration, RuleSet
 from loyalty.preview import SAMPLE, Moves, Preview, preview
@@ -121,6 +121,7 @@ def page(
         "versions": versions(),
         "waiting": known is not None and known.rules_version != newest and not known.pinned_on,
         "self_calibrated": known is not None and known.self_calibrated,
+        "bond_check": bond_check.sentences(),
     }
     return render(request, "loyalty/rules.html", context, status=status)
 
