@@ -1,4 +1,4 @@
-"""How long the pages of a shop of many customers take in the server: list, search, profile, Today.
+"""How long the pages of a shop of many customers take in the server: list, search, profile, Today, insights.
 
     STAMMKUNDE_VAR=/some/folder python -m benchmarks.pages [--rounds 20] [--slow]
 
@@ -6,7 +6,8 @@ Works on an installation that was filled by `manage.py seed --customers 1000000`
 only, but for one customer with 2,000 purchases, a user and a session, which go again. Every answer is checked. Time is
 that of the whole request: middleware, views, queries, templates; of it CPU is what Python itself worked and SQL what its
 queries took, which are the figures to compare on a machine that others load. Goals: list p50 ≤ 20 ms, p95 ≤ 50 ms; exact
-search and beginnings p95 ≤ 50 ms; profile p50 ≤ 25 ms, p95 ≤ 60 ms; Today p50 ≤ 50 ms.
+search and beginnings p95 ≤ 50 ms; profile p50 ≤ 25 ms, p95 ≤ 60 ms; Today p50 ≤ 50 ms; insights p50 ≤ 300 ms, whose stored figures `manage.py score` makes
+and whose past months `manage.py month_ends`.
 """
 
 import argparse
@@ -31,11 +32,13 @@ from django.db import connection, transaction  # noqa: E402
 from django.http import QueryDict  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.test.utils import CaptureQueriesContext  # noqa: E402
+from django.urls import reverse  # noqa: E402
 from django.utils.timezone import now  # noqa: E402
 
 from crm.filters import customer_filter  # noqa: E402
 from crm.models import ContactPoint, Customer, CustomerKey, Purchase, PurchaseLine, Source, User  # noqa: E402
 from loyalty import scoring  # noqa: E402
+from loyalty.insights import TABS  # noqa: E402
 
 MANY = 2_000
 LOOKED_AT = 5  # requests a page whose queries are timed; the quickest counts
@@ -130,6 +133,25 @@ def profiles(shop: Shop) -> dict[str, Address]:
     }
 
 
+def insight_pages() -> dict[str, Address]:
+    """Every tab as it opens first, and with the most that can be chosen on it."""
+    chosen = {
+        "insights_stages": ["?months=36"],
+        "insights_migration": ["?span=12"],
+        "insights_bond": ["?months=36"],
+        "insights_feelings": ["?form=tags&by=quarter"],
+        "insights_cohorts": ["?show=customers", "?show=revenue"],
+        "insights_behaviour": ["?days=365"],
+        "insights_what_if": ["?points=5&stage=regular&n=1000"],
+    }
+    pages: dict[str, Address] = {}
+    for tab in TABS:
+        for query in ["", *chosen.get(tab.url_name, [])]:
+            address = reverse(tab.url_name) + query
+            pages[f"insights, {tab.code}{query and f' {query[1:]}'}"] = lambda address=address: address
+    return pages
+
+
 def great_buyer() -> Customer:
     """A customer with `MANY` purchases, judged."""
     source = Source.objects.order_by("pk")[0]
@@ -183,7 +205,7 @@ def quantile(values: list[float], share: float) -> float:
 
 
 def measure(shop: Shop, rounds: int, only: str, slow: bool) -> None:
-    everything = lists(shop) | searches(shop) | profiles(shop) | {"today": lambda: "/today/"}
+    everything = lists(shop) | searches(shop) | profiles(shop) | {"today": lambda: "/today/"} | insight_pages()
     pages = {
         name: address
         for name, address in everything.items()

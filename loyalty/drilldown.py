@@ -4,18 +4,21 @@ They are not chosen from a list of all that is possible: the field appears when 
 words, and can be taken away.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from crm.models import Customer
 
+NAMED = re.compile(r"%\((\w+)\)s")
 Words = str | Promise
 Narrow = Callable[[QuerySet[Customer], str], QuerySet[Customer]]
 
@@ -51,6 +54,18 @@ class DrillDown(django_filters.CharFilter):
             validators=[_validator(describe)],
             max_length=100,
         )
+
+
+def raw(statement: str, named: Mapping[str, Any]) -> RawSQL:
+    """A statement with named parameters as Django wants it: with places, and the parameters in their order."""
+    names: list[str] = []
+
+    def place(found: re.Match[str]) -> str:
+        names.append(found[1])
+        return "%s"
+
+    text = NAMED.sub(place, statement)
+    return RawSQL(text, [named[name] for name in names])  # noqa: S611 - the statements are ours
 
 
 def _validator(describe: Callable[[str], Words]) -> Callable[[str], None]:

@@ -1,54 +1,87 @@
 """The people behind the numbers about feelings and motivators, for the customer list (`loyalty.drilldown`).
 
 Each value is what a page wrote into an address: `short.advice.month.2026-05-01` are all who answered the short form about
-advice in May 2026, `secure` a motivator.
+advice in May 2026, with `.team` of whom the team estimated it; `secure` a motivator, `secure.top` those among whose
+three most important it is; `nps.promoters` whose latest answer to an item is one of those.
 """
 
-import re
 from datetime import date
-from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
-from django.db.models.expressions import RawSQL
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from crm.days import shop_zone
 from crm.models import Customer
 from crm.models.contact import Touchpoint
-from loyalty import motivators, nev, nev_facts, scoring
-from loyalty.drilldown import DrillDown
+from loyalty import motivators, nev, nev_facts, rules, scoring, voices, wallet
+from loyalty.drilldown import DrillDown, Words, raw
 from loyalty.nev import Group
 
-NAMED = re.compile(r"%\((\w+)\)s")
+TEAM = "team"
 UNITS = ("", "month", "quarter")
 OF_GROUP = f"""
-SELECT customer_id FROM ({nev_facts.RESPONSES}) r WHERE own AND kind = %(kind)s
+SELECT customer_id FROM ({nev_facts.RESPONSES}) r WHERE own = %(own)s AND kind = %(kind)s
   AND (%(place)s = '' OR coalesce(nullif(touchpoint, ''), '{nev.UNNAMED}') = %(place)s)
   AND (%(unit)s = '' OR date_trunc(nullif(%(unit)s, ''), day)::date = %(period)s::date)"""
 MOVED = f"SELECT customer_id FROM ({motivators.SAID}) said WHERE motivator = %(motivator)s"
+# Which of those who named a motivator: condition and words.
+PARTS: dict[str, tuple[str, Words]] = {
+    "": ("TRUE", ""),
+    "top": ("top", gettext_lazy("among the three most important")),
+    "connected": (motivators.CONNECTS, gettext_lazy("connected by it")),
+}
+LATEST = f"SELECT customer_id FROM ({voices.LATEST}) latest WHERE item = %(item)s"
+ITEMS: dict[str, Words] = {
+    "nps": gettext_lazy("willing to recommend"),
+    "csat": gettext_lazy("satisfaction"),
+    "ces": gettext_lazy("effort"),
+    "disconfirmation": gettext_lazy("expectation"),
+    "wallet_share": gettext_lazy("share of wallet"),
+    "wallet_rank": gettext_lazy("place among the shops"),
+}
+# Which of those who answered: condition and words, by item and code.
+ANSWERS: dict[str, dict[str, tuple[str, Words]]] = {
+    "nps": {
+        "promoters": ("value >= 9", gettext_lazy("willing to recommend: 9 or 10 of 10")),
+        "passives": ("value > 6 AND value < 9", gettext_lazy("willing to recommend: 7 or 8 of 10")),
+        "detractors": ("value <= 6", gettext_lazy("willing to recommend: 0 to 6 of 10")),
+    },
+    "csat": {
+        "top": ("value >= 9", gettext_lazy("satisfied: 9 or 10 of 10")),
+        "less": ("value < 9", gettext_lazy("satisfied: 0 to 8 of 10")),
+        "content": (f"value >= {voices.CONTENT_FROM}", gettext_lazy("satisfied: 8 or more of 10")),
+    },
+    "disconfirmation": {
+        "missed": ("value < 0", gettext_lazy("expectation missed")),
+        "met": ("value = 0", gettext_lazy("expectation met")),
+        "exceeded": ("value > 0", gettext_lazy("expectation exceeded")),
+    },
+}
 
 
 def group_value(group: Group) -> str:
     """What the address names a group by."""
     period = group.period.isoformat() if group.period else ""
-    return f"{group.kind}.{group.touchpoint}.{group.unit}.{period}"
+    return f"{group.kind}.{group.touchpoint}.{group.unit}.{period}" + ("" if group.own else f".{TEAM}")
 
 
-def read(value: str) -> tuple[str, str, str, date | None]:
-    """(kind, touchpoint, unit, period). Raises ValueError for what no page wrote."""
-    kind, place, unit, period = value.split(".")
+def read(value: str) -> tuple[str, str, str, date | None, bool]:
+    """(kind, touchpoint, unit, period, said by themselves). Raises ValueError for what no page wrote."""
+    own = not value.endswith(f".{TEAM}")
+    kind, place, unit, period = value.removesuffix(f".{TEAM}").split(".")
     if kind not in nev.KINDS or unit not in UNITS or place not in ("", nev.UNNAMED, *Touchpoint.values):
         raise ValueError(value)
     if bool(unit) != bool(period):
         raise ValueError(value)
-    return kind, place, unit, date.fromisoformat(period) if period else None
+    return kind, place, unit, date.fromisoformat(period) if period else None, own
 
 
 def describe(value: str) -> str:
-    kind, place, unit, period = read(value)
-    words = [str(nev.KINDS[kind])]
+    kind, place, unit, period, own = read(value)
+    words = [str(nev.KINDS[kind]), *([] if own else [_("estimated by the team")])]
     if place:
         words.append(place_name(place))
     if period:
@@ -67,13 +100,26 @@ def period_name(unit: str, period: date) -> str:
 
 
 def answered(customers: QuerySet[Customer], value: str) -> QuerySet[Customer]:
-    kind, place, unit, period = read(value)
-    named = nev_facts.window() | {"kind": kind, "place": place, "unit": unit, "period": period}
-    return customers.filter(pk__in=_raw(OF_GROUP, named))
+    kind, place, unit, period, own = read(value)
+    named = nev_facts.window() | {"kind": kind, "place": place, "unit": unit, "period": period, "own": own}
+    return customers.filter(pk__in=raw(OF_GROUP, named))
 
 
 def moved_by(customers: QuerySet[Customer], value: str) -> QuerySet[Customer]:
-    return _moved(customers, value, MOVED)
+    code, part = read_moved(value)
+    return _moved(customers, code, f"{MOVED} AND {PARTS[part][0]}")
+
+
+def moved_words(value: str) -> str:
+    code, part = read_moved(value)
+    return ": ".join(str(word) for word in (motivators.BY_CODE[code].label, PARTS[part][1]) if word)
+
+
+def read_moved(value: str) -> tuple[str, str]:
+    """`secure.top` → (secure, top). Raises KeyError for what no page wrote."""
+    code, _dot, part = value.partition(".")
+    motivators.BY_CODE[code], PARTS[part]
+    return code, part
 
 
 def with_gap(customers: QuerySet[Customer], value: str) -> QuerySet[Customer]:
@@ -84,24 +130,32 @@ def connected(customers: QuerySet[Customer], value: str) -> QuerySet[Customer]:
     having = "bool_or({connects})" if value == "yes" else "NOT bool_or({connects})"
     statement = f"""SELECT customer_id FROM ({motivators.SAID}) said WHERE top AND fulfilment IS NOT NULL
       GROUP BY customer_id HAVING {having.format(connects=motivators.CONNECTS)}"""
-    return customers.filter(pk__in=_raw(statement, motivators.parameters(scoring.shown_day())))
+    return customers.filter(pk__in=raw(statement, motivators.parameters(scoring.shown_day())))
 
 
 def _moved(customers: QuerySet[Customer], value: str, statement: str) -> QuerySet[Customer]:
     named = motivators.parameters(scoring.shown_day()) | {"motivator": motivators.BY_CODE[value].code}
-    return customers.filter(pk__in=_raw(statement, named))
+    return customers.filter(pk__in=raw(statement, named))
 
 
-def _raw(statement: str, named: dict[str, Any]) -> RawSQL:
-    """A statement with named parameters as Django wants it: with places, and the parameters in their order."""
-    names: list[str] = []
+def read_said(value: str) -> tuple[str, str, Words]:
+    """`nps.promoters` → (nps, condition, words); `nps` → whatever they answered. Raises KeyError."""
+    item, _dot, code = value.partition(".")
+    condition, words = ANSWERS[item][code] if code else ("TRUE", ITEMS[item])
+    return item, condition, words
 
-    def place(found: re.Match[str]) -> str:
-        names.append(found[1])
-        return "%s"
 
-    text = NAMED.sub(place, statement)
-    return RawSQL(text, [named[name] for name in names])  # noqa: S611 - the statements are ours
+def said_words(value: str) -> Words:
+    return read_said(value)[2]
+
+
+def said(customers: QuerySet[Customer], value: str) -> QuerySet[Customer]:
+    item, condition, _words = read_said(value)
+    day = scoring.shown_day()
+    if item in wallet.SAYING:
+        return customers.filter(pk__in=raw(wallet.SAYING[item], {"day": day, "days": wallet.DAYS}))
+    named = {"zone": str(shop_zone()), "day": day, "window": rules.current().nev_window_days, "item": item}
+    return customers.filter(pk__in=raw(f"{LATEST} AND {condition}", named))
 
 
 def _motivator(value: str) -> str:
@@ -115,7 +169,8 @@ def _yes_or_no(value: str) -> str:
 def filters() -> dict[str, django_filters.Filter]:
     return {
         "felt": DrillDown(gettext_lazy("Said how they felt"), describe, answered),
-        "moved_by": DrillDown(gettext_lazy("Moved by"), _motivator, moved_by),
+        "moved_by": DrillDown(gettext_lazy("Moved by"), moved_words, moved_by),
         "motivator_gap": DrillDown(gettext_lazy("Gap in"), _motivator, with_gap),
+        "said": DrillDown(gettext_lazy("Answered about"), said_words, said),
         "connected": DrillDown(gettext_lazy("Emotionally connected"), _yes_or_no, connected),
     }

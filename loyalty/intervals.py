@@ -60,7 +60,8 @@ def intervals() -> dict[str, Any]:
                 "own_n": regular,
                 "counts": sorted(gaps.items()),
             }
-    return {"completed": completed, "open": described(waiting), "months": in_force.cycle_months}
+    open_ = described(waiting) | {"counts": sorted(waiting.items())}
+    return {"completed": completed, "open": open_, "months": in_force.cycle_months}
 
 
 def described(days: Counter[int]) -> dict[str, Any]:

@@ -15,22 +15,29 @@ from loyalty.figures import figure
 
 DAYS = 365
 
-# The latest sheet of each customer with the item; rank and number of shops belong to one sheet.
-LATEST = """
-WITH sheets AS (
+# Rank and number of shops belong to one sheet.
+SHEETS = """
   SELECT customer_id, response, max(answered_at) AS at,
     max(value) FILTER (WHERE item = 'wallet_share')::float8 / 100 AS share,
     max(value) FILTER (WHERE item = 'wallet_rank')::float8 AS rank,
     max(value) FILTER (WHERE item = 'wallet_shops')::float8 AS shops
   FROM crm_answer WHERE origin = 'customer_self' AND item IN ('wallet_share', 'wallet_rank', 'wallet_shops')
     AND answered_at > %(day)s::date - %(days)s AND answered_at < %(day)s::date + 1
-  GROUP BY 1, 2),
+  GROUP BY 1, 2"""
+# The latest sheet of each customer with the item.
+LATEST = f"""
+WITH sheets AS ({SHEETS}),
 said AS (SELECT DISTINCT ON (customer_id) share AS value FROM sheets WHERE share IS NOT NULL ORDER BY customer_id, at DESC),
 ranked AS (
   SELECT DISTINCT ON (customer_id) (1 - rank / (shops + 1)) * 2 / shops AS value
   FROM sheets WHERE rank <= shops ORDER BY customer_id, at DESC)
 SELECT (SELECT ARRAY[count(*), sum(value), sum(value * value)] FROM said),
   (SELECT ARRAY[count(*), sum(value), sum(value * value)] FROM ranked)"""
+# Who said it, by the item that the page names it by.
+SAYING = {
+    "wallet_share": f"SELECT customer_id FROM ({SHEETS}) sheets WHERE share IS NOT NULL",
+    "wallet_rank": f"SELECT customer_id FROM ({SHEETS}) sheets WHERE rank <= shops",
+}
 
 
 def allocation(rank: int, shops: int) -> float:

@@ -49,14 +49,17 @@ def cell_html(table: Table, row: list[tuple[Column, Cell]], place: int) -> SafeS
     words = insights.written(column, cell.value, table.currency)
     empty = words == "" and column.kind != "text"  # no value belongs here, as in the half of a triangle
     text = "" if empty else or_unknown(words)
-    note = format_html(' <span class="sk-soft">{}</span>', cell.note) if cell.note else ""
+    note: Any = cell.note
+    if cell.url and (cell.value or has_people(column, cell)):
+        spoken = cell.spoken or row[0][1].value
+        link = '<a href="{}">{}<span class="visually-hidden"> {}, {}</span></a>'
+        if cell.value is None:
+            note = format_html(link, cell.url, cell.note, spoken, column.label)
+        else:
+            text = format_html(link, cell.url, text, spoken, column.label)
+    note = format_html(' <span class="sk-soft">{}</span>', note) if note else ""
     if place == 0:
         return format_html('<th scope="row">{}{}</th>', text, note)
-    if cell.url and cell.value:
-        spoken = cell.spoken or row[0][1].value
-        text = format_html(
-            '<a href="{}">{}<span class="visually-hidden"> {}, {}</span></a>', cell.url, text, spoken, column.label
-        )
     between: SafeString | str = ""
     if cell.low is not None:
         ends = {
@@ -68,6 +71,11 @@ def cell_html(table: Table, row: list[tuple[Column, Cell]], place: int) -> SafeS
         )
     classes = " ".join(filter(None, ("" if column.kind == "text" else "sk-num", shade(cell.shade))))
     return format_html('<td class="{}">{}{}{}</td>', classes, text, between, note)
+
+
+def has_people(column: Column, cell: Cell) -> bool:
+    """Whether people stand behind a value that is unknown or 0: only of a mean, never of a number or share of 0."""
+    return bool(cell.note) if cell.value is None else column.kind == "signed"
 
 
 @register.inclusion_tag("loyalty/figure_age.html", takes_context=True)

@@ -14,6 +14,7 @@ from crm.access import requires
 from crm.display import number, percent
 from crm.models import Shop
 from loyalty import charts, figures, insights
+from loyalty.behaviour_filters import months_value
 from loyalty.charts import Line
 from loyalty.figures import Shown
 from loyalty.insights import Cell, Column, Picture, Table, listed
@@ -54,7 +55,11 @@ def coming_back(cohorts: Sequence[Cohort], shown: Shown) -> Picture:
             break
         line.append((since, share))
         low, high = share.interval or (None, None)
-        rows.append([number(since), Cell(share.value, low=low, high=high), share.whole, len(some)])
+        observed = months_value(some[0]["month"], some[-1]["month"])
+        rows.append([
+            number(since), Cell(share.value, low=low, high=high),
+            Cell(share.part, listed(cohort=f"{observed}.{since}")), Cell(share.whole, listed(cohort=observed)), len(some),
+        ])  # fmt: skip
     chart = charts.lines(
         [number(since) or "" for since, _share in line],
         [Line(_("bought"), [s.value for _n, s in line], "berry", [s.interval or (0, 0) for _n, s in line])],
@@ -71,6 +76,7 @@ def coming_back(cohorts: Sequence[Cohort], shown: Shown) -> Picture:
             [
                 Column(_("Months after the first order"), "text"),
                 Column(_("Bought in that month"), "percent", 1),
+                Column(_("Customers")),
                 Column(_("Customers observed")),
                 Column(_("Cohorts")),
             ],

@@ -18,7 +18,7 @@ from loyalty.feeling_filters import group_value, period_name, place_name
 from loyalty.figures import Shown
 from loyalty.insights import Cell, Column, Picture, Table, listed
 from loyalty.nev import Group, Series
-from loyalty.views.voice_tiles import expectation, state_word, tiles
+from loyalty.views.voice_tiles import answers, expectation, state_word, tiles
 
 UNITS = ("month", "quarter")
 
@@ -42,6 +42,8 @@ def page(request: HttpRequest) -> HttpResponse:
         pictures += heat(series, unit, shown)
         pictures += team(series, shown)
     said = voices.voices(asked.value) if asked.value else None
+    answered = answers(said, asked) if said else None
+    tables = [one.table for one in [*pictures, *([answered] if answered else [])]]
     context = {
         "shown": shown,
         "pictures": pictures,
@@ -53,10 +55,11 @@ def page(request: HttpRequest) -> HttpResponse:
         "places": [(one.touchpoint, place_name(one.touchpoint)) for one in places],
         "tiles": tiles(told, kind, said) if said else [],
         "said": said,
+        "answered": answered,
         "expectation": expectation(said) if said else "",
         "window": told[kind].window if told else None,
     }
-    return insights.page(request, "loyalty/feelings.html", context, [one.table for one in pictures], tab="feelings")
+    return insights.page(request, "loyalty/feelings.html", context, tables, tab="feelings")
 
 
 def _kind(asked: str, told: dict[str, Series]) -> str:
@@ -152,12 +155,13 @@ def _group_table(code: str, caption: str, head: str, groups: Sequence[Group], na
     for group in groups:
         low, high = group.interval or (None, None)
         value = None if group.value is None else float(group.value)
+        url = listed(felt=group_value(group))
         row: list[Any] = [
             name(group.touchpoint if code == "nev-touchpoints" else group.period),
             Cell(value, low=low, high=high, note=state_word(group)),
             {True: _("yes"), False: _("no"), None: _("not compared")}[group.differs],
-            Cell(group.customers, url=listed(felt=group_value(group))),
-            group.responses,
+            Cell(group.customers, url=url),
+            Cell(group.responses, url=url),
             group.response_rate,
         ]
         if with_clusters:
@@ -239,11 +243,11 @@ def _column(unit: str, period: Any) -> str:
 def _heat_cell(group: Group | None, end: int) -> Cell:
     if group is None:
         return Cell(None)
+    url, note = listed(felt=group_value(group)), _("n = %(n)s") % {"n": number(group.customers)}
     if group.value is None:
-        return Cell(None, note=_("n = %(n)s") % {"n": number(group.customers)})
+        return Cell(None, url, note=note)
     shade = (float(group.value) + end) / (2 * end)
-    note = _("n = %(n)s") % {"n": number(group.customers)}
-    return Cell(float(group.value), listed(felt=group_value(group)), shade=shade, note=note)
+    return Cell(float(group.value), url, shade=shade, note=note)
 
 
 # What the team thinks
@@ -270,7 +274,7 @@ def team(series: Series, shown: Shown) -> list[Picture]:
             [
                 place_name(place),
                 Cell(value, low=low, high=high, note=state_word(one)),
-                one.customers,
+                Cell(one.customers, listed(felt=group_value(one))),
                 float(own.value) if own and own.value is not None else None,
             ]
         )

@@ -125,10 +125,10 @@ def table(told: Overall) -> Table:
         [
             row.motivator.label,
             Cell(row.said, url=listed(moved_by=row.motivator.code)),
-            row.top,
+            Cell(row.top, url=listed(moved_by=f"{row.motivator.code}.top")),
             row.importance,
             row.fulfilment,
-            _share(row.connecting, row.asked),
+            _share(row.connecting, row.asked, listed(moved_by=f"{row.motivator.code}.connected")),
             Cell(row.gaps, url=listed(motivator_gap=row.motivator.code)),
             row.motivator.lever,
         ]
@@ -137,7 +137,7 @@ def table(told: Overall) -> Table:
     return Table("motivators", _("Motivators of the customers"), columns, rows)
 
 
-def _share(part: int, whole: int) -> Cell:
+def _share(part: int, whole: int, url: str) -> Cell:
     share = Share(part, whole)
     low, high = share.interval or (None, None)
-    return Cell(share.value, low=low, high=high)
+    return Cell(share.value, url, low=low, high=high)

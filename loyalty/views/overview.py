@@ -82,6 +82,8 @@ def described(found: Overview) -> dict[str, Any]:
         "alarm_url": listed(bond="captive"),
         "held_url": listed(bond="held"),
         "unknown_url": listed(bond="unknown"),
+        "buyers_url": listed(bought="any"),
+        "repeaters_url": listed(bought="again"),
         "unjudged_url": listed(stage="none"),
     }
 

@@ -7,28 +7,73 @@ from django.utils.translation import ngettext
 
 from crm.display import number, percent, signed
 from loyalty import nev
+from loyalty.feeling_filters import ANSWERS, group_value
+from loyalty.figures import Shown
+from loyalty.insights import Cell, Column, Picture, Table, listed
 from loyalty.nev import Group, Series
+from loyalty.overview import Share
 from loyalty.voices import Voices
 
 
-def tiles(told: dict[str, Series], kind: str, said: Voices) -> list[tuple[str, str | None, str]]:
-    """(name, value, n and interval) of the shop: unknown stays unknown."""
+def tiles(told: dict[str, Series], kind: str, said: Voices) -> list[tuple[str, str | None, str, str]]:
+    """(name, value, n and interval, address of those who said it) of the shop: unknown stays unknown."""
     everybody = told[kind].everybody if told else None
-    found = [
-        (_("Net Emotional Value, %(form)s") % {"form": nev.KINDS[kind]}, *group_words(everybody)),
+    found: list[tuple[str, str | None, str, str]] = [
+        (
+            _("Net Emotional Value, %(form)s") % {"form": nev.KINDS[kind]},
+            *group_words(everybody),
+            listed(felt=group_value(everybody)) if everybody else "",
+        ),
         (
             _("Willing to recommend (NPS)"),
             signed(said.nps.value),
             _("± %(half)s, %(n)s customers") % {"half": number(said.nps.half), "n": number(said.nps.n)}
             if said.nps.n
             else _("nobody has answered"),
+            listed(said="nps") if said.nps.n else "",
         ),
-        (_("Satisfied 9 or 10 (CSAT)"), percent(said.top.value), _csat(said)),
-        (_("Went although satisfied 8 or more"), percent(said.gone.value), _share(said.gone)),
-    ]
+        (
+            _("Satisfied 9 or 10 (CSAT)"), percent(said.top.value), _csat(said),
+            listed(said="csat") if said.top.whole else "",
+        ),
+        (
+            _("Went although satisfied 8 or more"), percent(said.gone.value), _share(said.gone),
+            listed(said="csat.content", status="lapsed") if said.gone.part else "",
+        ),
+    ]  # fmt: skip
     if said.ces.n:
-        found.append((_("Effort, 1 to 7 (CES)"), number(said.ces.value, 1), _mean(said.ces)))
+        found.append((_("Effort, 1 to 7 (CES)"), number(said.ces.value, 1), _mean(said.ces), listed(said="ces")))
     return found
+
+
+def answers(said: Voices, shown: Shown) -> Picture | None:
+    """How many customers gave which answer; None while nobody answered anything."""
+    nps = said.nps
+    asked = (
+        ("nps", {"promoters": nps.promoters, "passives": nps.n - nps.promoters - nps.detractors, "detractors": nps.detractors}),
+        ("csat", {"top": said.top.part, "less": said.top.whole - said.top.part}),
+        ("disconfirmation", {"missed": said.missed, "met": said.met, "exceeded": said.exceeded}),
+    )  # fmt: skip
+    rows = []
+    for item, counts in asked:
+        whole = sum(counts.values())
+        for code, n in counts.items() if whole else ():
+            share = Share(n, whole)
+            low, high = share.interval or (None, None)
+            rows.append([
+                ANSWERS[item][code][1], Cell(n, listed(said=f"{item}.{code}")), Cell(whole, listed(said=item)),
+                Cell(share.value, low=low, high=high),
+            ])  # fmt: skip
+    if not rows:
+        return None
+    columns = [Column(_("Answer"), "text"), Column(_("Customers")), Column(_("Of those who answered"))]
+    table = Table("answers", _("Customers by their latest answer"), [*columns, Column(_("Share"), "percent")], rows)
+    return Picture(
+        _("What customers answered when asked"),
+        _("Each customer's latest own answer to each question, with the 95 percent interval of its share."),
+        table,
+        shown=shown,
+    )
 
 
 def group_words(group: Group | None) -> tuple[str | None, str]:

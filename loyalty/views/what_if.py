@@ -15,7 +15,7 @@ from loyalty.charts import Interval
 from loyalty.estimates import Mean
 from loyalty.figures import Shown
 from loyalty.insights import Cell, Column, Picture, Table, listed
-from loyalty.what_if import Retention, Rise, more_retention, moves, rise
+from loyalty.what_if import YEAR, Retention, Rise, more_retention, moves, rise
 
 MOST_POINTS = 10
 
@@ -35,7 +35,7 @@ def page(request: HttpRequest) -> HttpResponse:
     stage = stage if stage in dict(moves()) else fullest(shown.value)
     there = shown.value["stages"].get(stage, {"n": 0})["n"]
     risen = rise(shown.value, stage, whole(request, "n", min(10, there), there), in_force.margin)
-    pictures = [retention(kept, in_force, shown), stages(shown, in_force)]
+    pictures = [retention(kept, in_force, shown), who_stayed(kept, shown), stages(shown, in_force)]
     context |= {
         "kept": kept,
         "kept_sentences": kept_sentences(kept, in_force),
@@ -139,6 +139,33 @@ def retention(kept: Retention, in_force: rules.Rules, shown: Shown) -> Picture:
         shown=shown,
         fold=True,
     )
+
+
+def who_stayed(kept: Retention, shown: Shown) -> Picture:
+    """The customers from whom the own retention is reckoned."""
+    own = kept.own
+    low, high = own.interval or (None, None)
+    left = 1 - own.value if own.value is not None and low is not None and high is not None else None
+    rows: list[list[Any]] = [
+        [_("bought in the year before the last"), Cell(own.whole, listed(stayed="any")), ""],
+        [_("of them in the last year too"), Cell(own.part, listed(stayed="yes")), Cell(own.value, low=low, high=high)],
+        [
+            _("of them not in the last year"), Cell(own.whole - own.part, listed(stayed="no")),
+            Cell(left, low=None if high is None else 1 - high, high=None if low is None else 1 - low),
+        ],
+        [_("bought in the last year, all of them"), Cell(kept.margin.n, listed(bought_in=str(YEAR))), ""],
+    ]  # fmt: skip
+    return Picture(
+        title=_("From whom the own retention is reckoned"),
+        what=_("Customers by whether they bought in the last 365 days and in the 365 days before, with 95 percent interval."),
+        table=Table(
+            "retention-base",
+            _("Customers who stayed and who did not"),
+            [Column(_("Who"), "text"), Column(_("Customers")), Column(_("Share"), "percent", 1)],
+            rows,
+        ),
+        shown=shown,
+    )  # fmt: skip
 
 
 # Stages
