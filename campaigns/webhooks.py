@@ -47,6 +47,8 @@ REJECTED = {
     RejectReason.SPAM: Status.SPAM_REPORT,
     RejectReason.UNSUBSCRIBED: Status.UNSUBSCRIBED,
 }
+# What a "complaint" says that is none (RFC 6430, RFC 6591): not spam after all, or a word about our signature.
+NO_COMPLAINT = ("not-spam", "auth-failure")
 # Where each provider says whether a mail came back for good, and in which words.
 SAID_IN = {"type", "event", "severity", "reason", "bouncetype", "hard_bounce", "status", "bounce_class"}
 FOR_GOOD = re.compile(r"hard|permanent|invalid|^true$|^(10|30|90)$")
@@ -144,6 +146,8 @@ def _number(event: AnymailTrackingEvent) -> UUID | None:
 
 def _status(event: AnymailTrackingEvent) -> tuple[str, str]:
     kind, reason = event.event_type, event.reject_reason
+    if kind == EventType.COMPLAINED and event.description in NO_COMPLAINT:
+        return "", ""
     if kind == EventType.REJECTED:
         return REJECTED.get(reason, Status.REJECTED), str(reason or "")
     if kind != EventType.BOUNCED:
