@@ -64,6 +64,18 @@ def opened(url: str) -> Box:
     return ImapBox(url) if parts.scheme in ("imap", "imaps") else FileBox(parts.scheme, Path(unquote(parts.path)))
 
 
+def said(error: Exception) -> str:
+    """What is wrong with the mailbox and what to do, for who runs the installation."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"its certificate is not trusted ({error.verify_message}). Name the server in BOUNCE_MAILBOX as its certificate "
+            "does; if your own authority signed it, name that authority's file in SSL_CERT_FILE."
+        )
+    if isinstance(error, ssl.SSLError):
+        return f"it does not speak TLS there ({error.reason}). Try imap:// with port 143, which asks for TLS before the password."
+    return str(error) or type(error).__name__
+
+
 def read(seconds: float) -> dict[str, int]:
     """Read the mailbox that is configured, for some seconds. Returns how many mails there were of each kind.
 

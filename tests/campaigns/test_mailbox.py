@@ -16,7 +16,7 @@ from campaigns.models import Delivery, ReadMail, Receipt
 from crm.models import ConsentState, Suppression
 from tests.campaigns.people import deliver, launched, open_shop, person
 from tests.campaigns.test_bounces import point_of, went
-from tests.imap_server import ImapServer
+from tests.imap_server import ImapServer, certificate
 from tests.smtp_sink import SmtpSink
 
 pytestmark = pytest.mark.django_db
@@ -317,6 +317,48 @@ class TestMailServer:
         with ImapServer([]) as server, override_settings(BOUNCE_MAILBOX=server.url.replace("geheim", "falsch")):
             with pytest.raises(CommandError, match="cannot be read"):
                 call_command("read_mailbox")
+
+
+class TestTls:
+    """Nobody between the mail server and us learns the password: the certificate is looked at before it is said."""
+
+    @pytest.fixture(params=["imaps", "starttls"])
+    def server(
+        self, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> Iterator[ImapServer]:
+        monkeypatch.setattr(mailbox, "LOOPBACK", ())
+        with ImapServer([report()], certificate=certificate(tmp_path), starttls=request.param == "starttls") as server:
+            with override_settings(BOUNCE_MAILBOX=server.url):
+                yield server
+
+    def test_reads_by_a_certificate_that_is_trusted(
+        self, server: ImapServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        went(person("anna@example.test"), pk=MAIL)
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "localhost.pem"))
+        assert mailbox.read(10) == {"returned": 1} and not server.mails
+
+    def test_tells_no_password_to_a_server_it_does_not_know(self, server: ImapServer) -> None:
+        with pytest.raises(CommandError, match=r"not trusted \(self.signed certificate.*SSL_CERT_FILE"):
+            call_command("read_mailbox")
+        assert not [command for command in server.commands if command.startswith("LOGIN")] and server.mails
+
+    def test_nor_to_one_that_has_another_name(
+        self, server: ImapServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "localhost.pem"))
+        url = server.url.replace("localhost", "127.0.0.1")
+        with override_settings(BOUNCE_MAILBOX=url), pytest.raises(CommandError, match="Name the server in BOUNCE_MAILBOX"):
+            call_command("read_mailbox")
+        assert not [command for command in server.commands if command.startswith("LOGIN")]
+
+    def test_nor_to_one_that_offers_no_tls(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(mailbox, "LOOPBACK", ())
+        with ImapServer([report()]) as server:
+            for url in (server.url, server.url.replace("imap:", "imaps:")):
+                with override_settings(BOUNCE_MAILBOX=url), pytest.raises(CommandError, match="TLS"):
+                    call_command("read_mailbox")
+        assert not [command for command in server.commands if command.startswith("LOGIN")]
 
 
 def test_without_a_mailbox_the_command_says_how_to_name_one() -> None:

@@ -25,8 +25,8 @@ class Command(BaseCommand):
                 counts = mailbox.read(SLICE_S)
             except mailbox.TROUBLE as error:
                 if not every:
-                    raise CommandError(f"The mailbox cannot be read: {error or type(error).__name__}") from error
-                self.stderr.write(f"The mailbox cannot be read: {type(error).__name__}")
+                    raise CommandError(f"The mailbox cannot be read: {mailbox.said(error)}") from error
+                self.stderr.write(f"The mailbox cannot be read: {mailbox.said(error)}")
                 counts = {}
             for kind, number in sorted(counts.items()):
                 self.stdout.write(f"{kind}: {number}")
