@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 from crm import emotions
 from crm.access import requires
 from crm.display import number
-from loyalty import charts, figures, insights, nev, voices
+from loyalty import charts, figures, insights, nev, response_rate, voices
 from loyalty.charts import Interval, Line
 from loyalty.feeling_filters import group_value, period_name, place_name
 from loyalty.figures import Shown
@@ -95,10 +95,9 @@ def touchpoints(series: Series, places: Sequence[Group], shown: Shown) -> Pictur
             "nev-touchpoints", _("Net Emotional Value by touchpoint"), _("Touchpoint"), named, place_name
         ),
         chart=charts.intervals(rows, reference=reference) if rows else None,
-        note=_(
-            "Hollow and dashed: provisional. Below five customers no value is shown. Response rate unknown: nobody stored"
-            " whom was asked."
-        ),
+        note=_("Hollow and dashed: provisional. Below five customers no value is shown.")
+        + " "
+        + response_rate.sentence(figures.show("response_rate").value),
         shown=shown,
     )
 

@@ -102,7 +102,7 @@ def test_touchpoints_that_differ_make_the_title_and_unknown_rates_are_said(as_st
     crowd(8, "advice", 8), crowd(8, "delivery", 2), crowd(3, "payment", 5)
     page = text_of(as_staff().get(reverse(FEELINGS)))
     assert "Advice carries, Delivery weighs it down" in page
-    assert "too few answers for a value" in page and "Response rate unknown: nobody stored whom was asked" in page
+    assert "too few answers for a value" in page and "Response rate unknown: no questionnaire was mailed" in page
 
 
 def test_one_customer_and_one_answer_are_worded_right(as_staff):  # noqa: F811
