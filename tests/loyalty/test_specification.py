@@ -12,7 +12,7 @@ from loyalty.models import Assessment, Calibration, RuleSet
 from loyalty.rules import Rules
 from tests.factories import BarrierFactFactory, SourceFactory
 from tests.loyalty.crowd import crowd
-from tests.loyalty.shop import DAY, buyer, judged
+from tests.loyalty.shop import DAY, answers, buyer, judged
 
 pytestmark = pytest.mark.django_db
 
@@ -180,3 +180,22 @@ def test_a_refund_lengthens_the_interval_and_with_it_may_ease_the_status():
     assert (before.expected_interval, after.expected_interval) == (52, 65)
     assert (before.status_on(DAY), after.status_on(DAY)) == ("overdue", "active")
     assert (before.raw_stage, after.raw_stage) == ("regular", "repeat")
+
+
+# 3.3: evidence
+
+
+def test_a_late_old_full_form_leaves_a_fresh_short_one_as_evidence():
+    """The value is that of the full form, but that they answered lately stays true: known never turns into unknown."""
+    customer = buyer(10)
+    answers(customer, csat=8)
+    short = dict.fromkeys(("nev_happy", "nev_trusting", "nev_valued"), 8)
+    answers(customer, form="short", **short, nev_irritated=0, nev_neglected=0, nev_stressed=0)
+    assert judged(customer).evidence == 2
+    good = dict.fromkeys(("nev_happy", "nev_pleased", "nev_trusting", "nev_valued", "nev_safe", "nev_focused"), 6)
+    bad = dict.fromkeys(("nev_irritated", "nev_hurried", "nev_neglected", "nev_unhappy"), 2)
+    answers(customer, 500, form="full", **good, **bad)
+    found = judged(customer)
+    customer.metrics.refresh_from_db()
+    assert (customer.metrics.nev, customer.metrics.nev_form, found.evidence) == (70, "full", 2)
+    assert found.attitude == 76.25  # (25 × 80 + 15 × 70) / 40
