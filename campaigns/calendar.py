@@ -102,7 +102,9 @@ def _recipes(found: Mapping[date, Day], shop: Shop, first: date, last: date) -> 
             continue
         for day, n in numbers.items():
             if n and day in found:
-                found[day].entries.append(Entry(recipe.label, reverse("recipe", args=[recipe.code]), "refresh", n, expected=True))
+                found[day].entries.append(
+                    Entry(recipe.label, reverse("recipe", args=[recipe.code]), "refresh", n, expected=True)
+                )
     return uncounted
 
 
@@ -121,9 +123,9 @@ def _mailings(found: Mapping[date, Day], shop: Shop, start: date, end: date) -> 
 
 
 def _number(row: Campaign) -> int | None:
-    """Mails of a mailing: none of a cancelled one, and as counted by the check while it is not launched."""
+    """Mails of a mailing as counted by the check while it is not launched; None of a cancelled one: some may have gone."""
     if row.status == Status.CANCELLED:
-        return 0
+        return None
     return row.expected_recipients if row.launched_at else row.checked_recipients
 
 

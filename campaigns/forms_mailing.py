@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns import forms_pace
 from campaigns.editor import Editor
-from campaigns.forms_pace import PaceForm
+from campaigns.forms_pace import AWAITED, PaceForm
 from campaigns.models import Campaign, Segment
 from campaigns.recipe import Recipe
 from crm.models import User
@@ -67,6 +67,8 @@ class MailingForm(PaceForm):
     def __init__(self, *args: Any, recipe: Recipe, editor: Editor, **options: Any) -> None:
         super().__init__(*args, recipe=recipe, **options)
         self.editor = editor
+        for name, mark in (("send_on", AWAITED), ("send_at", AWAITED), ("stages", _("(or a segment)"))):
+            self.fields[name].mark = mark  # type: ignore[attr-defined]
 
     def is_valid(self) -> bool:
         own, text = super().is_valid(), self.editor.is_valid()

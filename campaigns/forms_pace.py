@@ -17,6 +17,8 @@ WEEKDAYS = ((1, _("Monday")), (2, _("Tuesday")), (3, _("Wednesday")), (4, _("Thu
             (6, _("Saturday")), (7, _("Sunday")))  # fmt: skip
 HALF = 50
 PREFIX = "set_"
+# Stands behind the label of a field (`mark`, see `components/field.html`) where "optional" would mislead.
+AWAITED = _("(before the launch)")
 
 
 def _hour(label: Any) -> forms.TimeField:
@@ -95,6 +97,8 @@ class PaceForm(forms.Form):
             self.fields["stages"], self.fields["segment"] = _stages(), _segment()
         for setting in recipe.settings:
             self.fields[PREFIX + setting.code] = field_of(setting)
+            if setting.awaited:
+                self.fields[PREFIX + setting.code].mark = AWAITED  # type: ignore[attr-defined]
 
     def settings(self) -> list[forms.BoundField]:
         """The fields of what the recipe declares."""

@@ -26,7 +26,16 @@ class LimitForm(Styled, forms.Form):
         ),
         widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}),
     )
-    per_hour = forms.IntegerField(label=_("Mails an hour"), min_value=1, max_value=10_000_000, localize=False)
+    per_hour = forms.IntegerField(
+        label=_("Mails an hour"),
+        min_value=1,
+        max_value=10_000_000,
+        localize=False,
+        error_messages={
+            "required": _("Say how many mails may go in an hour."),
+            "min_value": _("At least one mail an hour. To stop advertising altogether, pause it."),
+        },
+    )
 
     def clean_domains(self) -> list[str]:
         """Lower case, in ASCII, each once, with the domains of the same provider."""

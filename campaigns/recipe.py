@@ -51,7 +51,7 @@ class Setting:
 
     `kind`: "number" (whole, from `minimum` to `maximum`), "choice" (one of `choices`, pairs of value and label, or a
     function that answers them), "flag" (yes or no), "text" (one line of up to `maximum` characters, 200 if not told) or
-    "day" (as YYYY-MM-DD, '' for none). `unit` stands behind a number. Kept in `Campaign.options` under `code`.
+    "day" (as YYYY-MM-DD, '' for none). `unit` stands behind a number. `awaited`: a draft may lack it, a launch may not. Kept in `Campaign.options` under `code`.
     """
 
     code: str
@@ -64,6 +64,7 @@ class Setting:
     unit: str | Promise = ""
     choices: Sequence[tuple[str, str | Promise]] | Callable[[], Sequence[tuple[str, str | Promise]]] = ()
     required: bool = True
+    awaited: bool = False
 
     def of(self, campaign: Campaign) -> Any:
         """What the shop set, or the default where it set nothing that still holds."""

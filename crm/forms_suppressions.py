@@ -46,8 +46,14 @@ class ListForm(Styled, forms.Form):
         label=_("File"),
         help_text=_("CSV or plain text, one address in a line, up to 5 MB and 100,000 rows."),
         widget=forms.FileInput(attrs={"accept": ".csv,.txt,text/csv,text/plain"}),
+        error_messages={"required": _("Choose the file first."), "empty": _("This file is empty.")},
     )
-    list_note = forms.CharField(label=_("Where the list comes from"), max_length=200, help_text=NOTE_HELP)
+    list_note = forms.CharField(
+        label=_("Where the list comes from"),
+        max_length=200,
+        help_text=NOTE_HELP,
+        error_messages={"required": _("Say where it comes from, for whoever reads the entry later.")},
+    )
 
 
 class LiftForm(forms.Form):

@@ -39,11 +39,13 @@ class SuppressionError(ValueError):
 
 @dataclass(frozen=True)
 class Taken:
-    """What became of an uploaded list: rows `added`, rows `known` before, and (line, why) of those `refused`."""
+    """What became of an uploaded list: addresses `added`, `known` before, rows that stood in it `twice`, and (line, why) of
+    those `refused`."""
 
     added: int
     known: int
     refused: Sequence[tuple[int, str]]
+    twice: int = 0
 
 
 def normalised(given: str) -> str:
@@ -116,6 +118,7 @@ def take_list(content: bytes, note: str, actor_id: int | None) -> Taken:
     """Add every address of a CSV or plain list, row by row. Raises SuppressionError for a file that is none."""
     wanted: dict[str, str] = {}
     refused: list[tuple[int, str]] = []
+    good = 0
     for line, given in _addresses(content):
         try:
             normal = normalised(given)
@@ -123,6 +126,9 @@ def take_list(content: bytes, note: str, actor_id: int | None) -> Taken:
             refused.append((line, str(error)))
         else:
             wanted[keyed.address_hash(normal)] = normal
+            good += 1
+    if not good and not refused:
+        raise SuppressionError(_("There is no address in this file. Write one in each line."))
     hashes = sorted(wanted)
     standing = Suppression.objects.filter(address_hash__in=hashes, reason=Reason.MANUAL, lifted_at=None)
     known = set(standing.values_list("address_hash", flat=True))
@@ -133,7 +139,7 @@ def take_list(content: bytes, note: str, actor_id: int | None) -> Taken:
         ignore_conflicts=True,
     )
     audit.record(actor_id, "stop_list_taken", "suppression")
-    return Taken(len(hashes) - len(known), len(known), refused)
+    return Taken(len(hashes) - len(known), len(known), refused, good - len(hashes))
 
 
 def _addresses(content: bytes) -> Iterator[tuple[int, str]]:

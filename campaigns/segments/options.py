@@ -34,11 +34,11 @@ def numbers(wanted: Collection[str]) -> list[int]:
     return [int(one) for one in wanted if one.isascii() and one.isdecimal() and len(one) <= 18]
 
 
-def latest(rows: QuerySet, wanted: Collection[str]) -> Pairs:
+def latest(rows: QuerySet, wanted: Collection[str], name: Callable[..., str] = str) -> Pairs:
     """The latest rows, and those wanted, by name."""
     newest = rows.order_by("-pk").values("pk")[:OFFERED]
     found = rows.filter(Q(pk__in=newest) | Q(pk__in=numbers(wanted)))
-    return sorted(((str(one.pk), str(one)) for one in found), key=lambda pair: pair[1].lower())
+    return sorted(((str(one.pk), name(one)) for one in found), key=lambda pair: pair[1].lower())
 
 
 def with_any(options: Options, words: Callable[[], str]) -> Options:
@@ -130,7 +130,8 @@ def consent_states(wanted: Collection[str]) -> Pairs:
 
 
 def campaigns(wanted: Collection[str]) -> Pairs:
-    return latest(Campaign.objects.filter(Q(launched_at__isnull=False) | Q(pk__in=numbers(wanted))), wanted)
+    known = Campaign.objects.filter(Q(launched_at__isnull=False) | Q(pk__in=numbers(wanted)))
+    return latest(known, wanted, recipes.name_of)
 
 
 def all_recipes(wanted: Collection[str]) -> Pairs:

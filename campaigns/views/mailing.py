@@ -11,7 +11,7 @@ from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from campaigns import breaker, couponing, mail_use, progress, tracking
+from campaigns import breaker, couponing, mail_use, progress, recipes, tracking
 from campaigns.models import Campaign, Delivery
 from campaigns.reasons import sentence, why_closed
 from campaigns.views import drafts
@@ -53,6 +53,7 @@ def _watched(campaign: Campaign) -> dict[str, Any]:
     whole = sum(stands.counts.values())
     return {
         "campaign": campaign,
+        "recipe": recipes.everything().get(campaign.recipe),
         "tally": tally,
         "all": whole,
         "bar": [

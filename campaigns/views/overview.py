@@ -139,7 +139,11 @@ def customer_mails(request: HttpRequest, pk: int) -> HttpResponse:
     """Every mail that was meant for a customer, newest first."""
     customer = get_object_or_404(Customer, pk=pk, erased_at=None, merged_into=None)
     before = _instant(request.GET.get("before", ""))
-    rows = surprises.told(Delivery.objects.filter(customer=customer)).select_related("campaign").order_by("-planned_at", "-pk")
+    rows = (
+        surprises.told(Delivery.objects.filter(customer=customer))
+        .select_related("campaign")
+        .order_by("-planned_at", "-pk")
+    )
     if before is not None:
         rows = rows.filter(planned_at__lt=before)
     found: list[Any] = list(rows[: MAILS_SHOWN + 1])

@@ -75,6 +75,7 @@ def people(request: HttpRequest, pk: int) -> HttpResponse:
             "states": states,
             "reasons": reasons,
             "asked": asked,
+            "everybody": not asked,
             "chosen": urlencode(asked),
             "all": sum(stands.counts.values()),
             "may_export": access.may(request.user, "pii.view"),

@@ -60,7 +60,11 @@ def upload(request: HttpRequest) -> HttpResponse:
         text += ", " + ngettext("%(n)s stood there already", "%(n)s stood there already", taken.known) % {
             "n": number(taken.known)
         }
-    messages.success(request, text + ".")
+    if taken.twice:
+        text += ", " + ngettext("%(n)s row stood in it twice", "%(n)s rows stood in it twice", taken.twice) % {
+            "n": number(taken.twice)
+        }
+    (messages.success if taken.added else messages.info)(request, text + ".")
     return _page(request, refused=taken.refused[:REFUSED_SHOWN], refused_total=len(taken.refused))
 
 

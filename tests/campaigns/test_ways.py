@@ -2,9 +2,11 @@
 
 import pytest
 from django.test import Client
+from django.utils.translation import override
 
 from campaigns import recipes
 from campaigns.models import Delivery
+from campaigns.segments import options
 from crm.models import Customer
 from tests.campaigns.people import mailing, open_shop, person
 from tests.factories import UserFactory
@@ -53,6 +55,11 @@ def test_each_recipe_is_opened_from_the_list_of_campaigns(english: Client) -> No
             assert english.get(f"/campaigns/recipes/{recipe.code}/").status_code == 200
 
 
+def test_a_mailing_leads_to_what_the_law_says_of_its_kind(english: Client) -> None:
+    for address in ("mailings/new?recipe=invitation", f"mailings/{mailing(recipe='invitation', status='draft').pk}/"):
+        assert 'href="/campaigns/recipes/invitation/"' in english.get(f"/campaigns/{address}").content.decode()
+
+
 def test_a_recipe_leads_to_its_people_and_these_to_the_reasons_of_one(english: Client) -> None:
     customer, row = refused("birthday")
     page = english.get("/campaigns/recipes/birthday/").content.decode()
@@ -88,3 +95,11 @@ def test_what_cannot_be_undone_is_asked_about_first(english: Client) -> None:
     assert "dialog" not in english.get(f"/campaigns/mailings/{run.pk}/state").content.decode().replace(
         'aria-haspopup="dialog"', ""
     )
+
+
+def test_a_rule_names_recipes_as_the_reader_does(english: Client) -> None:
+    campaign = recipes.standing_campaign(recipes.everything()["birthday"])
+    type(campaign).objects.filter(pk=campaign.pk).update(name="Anniversaire")
+    for language, name in (("en", "Birthday greeting"), ("de", "Geburtstagsgruß")):
+        with override(language):
+            assert (str(campaign.pk), name) in options.any_campaign([])

@@ -99,7 +99,7 @@ class TestUpload:
         rows = "Name;E-Mail\r\nÄnne;a@example.test\r\n;B@example.test\r\nX;none\r\n\r\nY\r\nA;A@Example.test\r\nD;d@münchen.test\r\n"
         page = upload(client, b"\xef\xbb\xbf" + rows.encode())
         assert page.status_code == 200
-        assert "2 addresses added, 1 stood there already." in page.content.decode()
+        assert "2 addresses added, 1 stood there already, 1 row stood in it twice." in page.content.decode()
         assert [line for line, _why in page.context["refused"]] == [4, 6]
         assert Suppression.objects.filter(note="From the old system", reason="manual").count() == 2
         assert upload(client, rows.encode("cp1252")).context["refused_total"] == 2
@@ -108,6 +108,13 @@ class TestUpload:
     def test_plain_lines(self, client: Client, admin: User) -> None:
         upload(client, b"a@example.test\nb@example.test\n")
         assert Suppression.objects.count() == 2
+
+    @pytest.mark.parametrize(("content", "said"), [(b"\r\n\r\n", "no address in this file"), (b"", "file is empty")])
+    def test_an_empty_list_is_told_from_one_that_was_taken(
+        self, client: Client, admin: User, content: bytes, said: str
+    ) -> None:
+        page = upload(client, content)
+        assert page.status_code == 422 and said in page.content.decode()
 
     @pytest.mark.parametrize(
         "content", [b"PK\x03\x04\0\0", b"x" * (suppressions.MOST_BYTES + 1), b'"' * 200_000], ids=range(3)

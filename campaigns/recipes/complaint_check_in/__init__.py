@@ -11,7 +11,7 @@ from campaigns.local_days import LIVING, ZONE, at, written
 from campaigns.recipe import Moment, Occasion, Query, Recipe, Setting
 from campaigns.recipes.complaint_check_in.texts import BLOCKS, SUBJECT
 
-AFTER = Setting("days_after", _("Days after the closing"), "number", 3, minimum=1, maximum=30, unit=_("days"))
+AFTER = Setting("days_after", _("Days after the closing"), "number", 3, minimum=1, maximum=30)
 DAY = f"(event.occurred_at AT TIME ZONE ({ZONE}))::date + %(audience_after)s::int"
 AUDIENCE = f"""
 SELECT customer.id AS customer_id, 'check_in:' || complaint.id AS dedupe_key,

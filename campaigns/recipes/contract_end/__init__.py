@@ -20,7 +20,6 @@ BEFORE = Setting(
     help=_("Leave people time to decide, and to give notice."),
     minimum=7,
     maximum=180,
-    unit=_("days"),
 )
 # A term that becomes known later than this many days after its due day gets no mail any more.
 OPEN_DAYS = 7

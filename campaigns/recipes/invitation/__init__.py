@@ -23,8 +23,9 @@ TITLE = Setting(
     help=_("As guests would call it, such as Coffee tasting. Who already said yes to it gets no invitation."),
     maximum=120,
     required=False,
+    awaited=True,
 )
-DAY = Setting("gathering_day", _("On which day"), "day", "", required=False)
+DAY = Setting("gathering_day", _("On which day"), "day", "", required=False, awaited=True)
 TIME = Setting("gathering_time", _("When it begins"), "choice", "18:00", choices=TIMES)
 PLACE = Setting(
     "gathering_place",
@@ -33,6 +34,7 @@ PLACE = Setting(
     "",
     help=_("So that somebody who was never there finds it."),
     required=False,
+    awaited=True,
 )
 UNTIL = Setting(
     "answer_until",

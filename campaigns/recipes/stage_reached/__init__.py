@@ -35,7 +35,6 @@ AFTER = Setting(
     1,
     help=_("So that it does not come together with the thank-you for the purchase."),
     maximum=14,
-    unit=_("days"),
 )
 TO, FROM = rank_sql("event.detail->>'to'"), rank_sql("event.detail->>'from'")
 DAY = f"(event.occurred_at AT TIME ZONE ({ZONE}))::date + %(audience_after)s::int"

@@ -103,7 +103,7 @@ RECIPE = Recipe(
     blocks=BLOCKS,
     values={
         "purchase_number": "10023",
-        "purchase_date": "2026-11-02",
+        "purchase_date": "2. November 2026",
         "place": "Laden Ost",
         "survey_url": "https://example.com/survey/x/",
     },

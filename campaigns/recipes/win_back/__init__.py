@@ -27,7 +27,6 @@ AFTER = Setting(
     14,
     help=_("How long somebody must have been so before the mail goes."),
     maximum=365,
-    unit=_("days"),
 )
 # A fortnight in which the mail may go; whoever has been away for longer when the recipe is switched on is left in peace.
 OPEN_DAYS = 14
