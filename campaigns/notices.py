@@ -43,9 +43,7 @@ def _resting(may_look: bool) -> list[Notice]:
 
 def _server(row: Circuit, url: str) -> Notice:
     said = {"since": display.instant(row.since), "reply": row.reply or _("no answer")}
-    text = _(
-        "Since %(since)s it does not take them (%(reply)s). All mails wait, none is lost, and one tries again and again."
-    )
+    text = _("Since %(since)s it does not take them (%(reply)s). All mails wait, and one tries again and again.")
     what_to_do = _("If it lasts, look at the mail server itself.") if url else _("If it lasts, tell an administrator.")
     return Notice(_("The mail server takes no mails"), f"{text % said} {what_to_do}", url, "due")
 
