@@ -5,12 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Any, Literal
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -191,4 +192,10 @@ def written(column: Column, value: Any, currency: str = "") -> str | None:
 
 def listed(**filters: str) -> str:
     """The customer list, narrowed to those who make up a number."""
-    return f"{reverse('customers')}?{urlencode(filters)}"
+    return f"{list_address(get_script_prefix())}?{urlencode(filters)}"
+
+
+@cache
+def list_address(prefix: str) -> str:
+    """Where the customer list stands; a table asks hundreds of times."""
+    return reverse("customers")

@@ -249,12 +249,12 @@ def coverage_picture(ends: Sequence[MonthEnd]) -> Picture:
     shares = {kind: [high_share(end.scores[name]) for end in ends] for kind, name in SCORE_KINDS.items()}
     rows: list[list[Any]] = []
     for at, end in reversed(list(enumerate(ends))):
-        row: list[Any] = [month_name(end.month)]
+        row: list[Any] = [name := month_name(end.month)]
         for kind in SCORE_KINDS:
             share, stood = shares[kind][at], f"{month_counts.address(end.month)}.{kind}"
             row += [
-                Cell(share.whole, listed(stood=f"{stood}.{ALL}"), spoken=month_name(end.month)),
-                Cell(share.part, listed(stood=f"{stood}.{HIGH}"), spoken=month_name(end.month)),
+                Cell(share.whole, listed(stood=f"{stood}.{ALL}"), spoken=name),
+                Cell(share.part, listed(stood=f"{stood}.{HIGH}"), spoken=name),
                 share.value,
             ]
         rows.append(row)

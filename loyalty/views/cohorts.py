@@ -103,9 +103,10 @@ def table(cohorts: Sequence[Cohort], show: str, shown: Shown) -> Picture:
     most = max((value for one in cohorts for value in values(one, show)[1:]), default=0)
     rows = []
     for one in reversed(cohorts):
-        cells = [cell(one, show, since, most) for since in range(min(longest + 1, len(one["bought"])))]
+        month, numbers = month_words(one["month"]), values(one, show)
+        cells = [cell(one, since, numbers[since], most, month) for since in range(min(longest + 1, len(one["bought"])))]
         empty = [Cell("") for _ in range(longest + 1 - len(cells))]
-        rows.append([month_words(one["month"]), Cell(one["n"], url=listed(cohort=one["month"])), *cells, *empty])
+        rows.append([month, Cell(one["n"], url=listed(cohort=one["month"])), *cells, *empty])
     return Picture(
         title=title(cohorts),
         what={
@@ -139,10 +140,9 @@ def values(one: Cohort, show: str) -> list[float]:
     return [value / one["n"] if show == "share" else value for value in one["bought"]]
 
 
-def cell(one: Cohort, show: str, since: int, most: float) -> Cell:
-    value = values(one, show)[since]
+def cell(one: Cohort, since: int, value: float, most: float, spoken: str) -> Cell:
     url = listed(cohort=f"{one['month']}.{since}") if one["bought"][since] else ""
-    return Cell(value, url=url, shade=value / most if most and since else None, spoken=month_words(one["month"]))
+    return Cell(value, url=url, shade=value / most if most and since else None, spoken=spoken)
 
 
 def title(cohorts: Sequence[Cohort]) -> str:

@@ -53,14 +53,12 @@ def over_months(
     counted = {end.month: month_counts.by_code(end, kind) for end in found}
     rows = []
     for month in reversed(counted):
-        at = month_counts.address(month)
-        cells = [
-            Cell(counted[month][one], listed(stood=f"{at}.{kind}.{one}"), spoken=month_name(month)) for one in words
-        ]
+        at, name = month_counts.address(month), month_name(month)
+        cells = [Cell(counted[month][one], listed(stood=f"{at}.{kind}.{one}"), spoken=name) for one in words]
         if total:
             whole = sum(counted[month][one] for one in words)
-            cells.append(Cell(whole, listed(stood=f"{at}.{kind}.{ALL}"), spoken=month_name(month)))
-        rows.append([month_name(month), *cells])
+            cells.append(Cell(whole, listed(stood=f"{at}.{kind}.{ALL}"), spoken=name))
+        rows.append([name, *cells])
     columns = [Column(_("End of"), "text"), *(Column(word) for word in words.values())]
     return Table(code, caption, [*columns, *([Column(total)] if total else [])], rows)
 
