@@ -37,14 +37,15 @@ class PlaceForm(Styled, forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 def choose(request: HttpRequest) -> HttpResponse:
     """Say where this is: one of the places that purchases came from, or another."""
-    form = PlaceForm(request.POST or None, initial={"place": coupons.place(request)})
+    here, offered = coupons.place(request), known()
+    form = PlaceForm(request.POST or None, initial={"place": "" if here in offered else here})
     if request.method == "POST" and form.is_valid():
         chosen = form.cleaned_data["place"]
         request.session[coupons.PLACE] = chosen
         entered = _("From now on every step is entered with “%(place)s”.") % {"place": chosen}
         messages.success(request, entered if chosen else _("No place is entered any more."))
         return redirect("counter")
-    context = {"form": form, "known": known(), "here": coupons.place(request)}
+    context = {"form": form, "known": offered, "here": here}
     return render(request, "counter/place.html", context, status=422 if form.errors else 200)
 
 

@@ -109,13 +109,19 @@ def again(coupon: Coupon, by: Actor) -> Coupon:
         old = Coupon.objects.select_for_update(of=["self"]).select_related("batch").get(pk=coupon.pk)
         if ledger.standing(old, today()) not in ("", "not_yet"):
             raise IssueError(_("This code cannot be used any more, so nothing is replaced. Issue a new one instead."))
-        if old.left is not None and old.left != old.batch.value:
+        if not replaceable(old):
             raise IssueError(_("A part of this code was spent already. End it, and give what is left another way."))
         ledger.void([old.pk], by, REPLACED)
         uses = None if old.batch.in_parts else old.uses - old.used
         wanted = Wanted(old.customer_id, f"instead of {old.pk}", uses=uses, valid_until=old.valid_until)
         (code,) = issue(old.batch, [wanted], reason=REPLACED, by=by)
         return Coupon.objects.select_related("batch", "customer").get(code=code)
+
+
+def replaceable(coupon: Coupon) -> bool:
+    """Whether `again` would make a new code in the place of this one."""
+    whole = coupon.left is None or coupon.left == coupon.batch.value
+    return whole and ledger.standing(coupon, today()) in ("", "not_yet")
 
 
 def many(

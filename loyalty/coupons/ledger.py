@@ -223,14 +223,16 @@ def _usable(coupon: Coupon | None, customer: Customer | None) -> Coupon:
 
 def standing(coupon: Coupon, day: date) -> str:
     """Why a code cannot be used on a day whatever the basket: a reason's code, or '' if it can."""
-    if coupon.voided_at or coupon.batch.stopped_at:
+    if coupon.voided_at:
+        return "voided"
+    if coupon.used >= coupon.uses or coupon.left == 0:
+        return "used_up"  # before the days: a code that was redeemed in time did not expire
+    if coupon.batch.stopped_at:
         return "voided"
     if coupon.valid_until and coupon.valid_until < day:
         return "expired"
     if coupon.valid_from and coupon.valid_from > day:
         return "not_yet"
-    if coupon.used >= coupon.uses or coupon.left == 0:
-        return "used_up"
     return ""
 
 

@@ -241,6 +241,7 @@ def code(request: HttpRequest, code: str) -> HttpResponse:
         "form": VoidForm(),
         "crumbs": crumbs((found.batch.title, reverse("coupon_batch", args=[found.batch_id])), (written(found), "")),
         "may_void": may(request.user, "coupons.redeem") and found.voided_at is None,
+        "may_replace": may(request.user, "coupons.redeem") and issuing.replaceable(found),
     }
     return render(request, "coupons/code.html", context)
 

@@ -2,10 +2,13 @@
 
 # ruff: noqa: F811 - fixtures are asked for by name
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
+import time_machine
+from django.utils.timezone import now
 
+from crm.days import today
 from loyalty.coupons import codes, ledger
 from loyalty.models import Coupon, CouponBatch, CouponEntry
 from tests.crm.conftest import as_staff, count_queries  # noqa: F401 - fixtures
@@ -144,7 +147,18 @@ class TestOneByHand:
         lost.refresh_from_db()
         assert lost.voided_at and "The new code is" in text(answer)
         assert (fresh.customer, fresh.uses - fresh.used, fresh.valid_until) == (anna, 2, lost.valid_until)
-        assert list(CouponEntry.objects.filter(step="voided").values_list("reason", flat=True)) == ["replaced by a new code"]
+        assert list(CouponEntry.objects.filter(step="voided").values_list("reason", flat=True)) == [
+            "replaced by a new code"
+        ]
+
+    def test_a_code_that_was_redeemed_in_time_did_not_expire_and_is_not_replaced(self, as_staff) -> None:
+        support, made = as_staff("support"), coupon(valid_until=today())
+        page = text(support.get(f"/coupons/codes/{made.code}/"))
+        assert "Lost: make a new one" in page
+        ledger.redeem(made.code, basket(50), till())
+        with time_machine.travel(now() + timedelta(days=2)):
+            page = text(as_staff("support").get(f"/coupons/codes/{made.code}/"))
+        assert "used up" in page and "expired" not in page and "Lost: make a new one" not in page
 
     def test_neither_an_ended_code_nor_one_spent_in_part_is_replaced(self, as_staff) -> None:
         support, ended, parts = as_staff("support"), coupon(), coupon(batch(value=20, in_parts=True))
