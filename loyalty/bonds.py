@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from crm.display import day as day_text
 from crm.display import number, percent
@@ -15,6 +15,16 @@ from loyalty.models import Assessment, Metrics
 from loyalty.reasons import Line
 from loyalty.status import Status
 
+# Of those who are bound voluntarily and do not buy: nothing is to be said of staying.
+AWAY = {
+    "": gettext_lazy("They think well of the shop, and have not bought yet: invite them."),
+    Status.AT_RISK: gettext_lazy(
+        "They think well of the shop, and stay away longer than usual: ask personally how they are."
+    ),
+    Status.LAPSED: gettext_lazy(
+        "They think well of the shop, and have very probably gone: ask personally how they are."
+    ),
+}
 TALK_BEFORE_END = timedelta(days=90)
 NEVER = 9999  # year in which a contract ends that renews by itself
 
@@ -165,12 +175,8 @@ def share_sentence(judged: Assessment, in_force: rules.Rules) -> str:
 def advice(judged: Assessment, day: date) -> str:
     """What the type of bond asks for (`domain.md` 4), and by when, if a contract ends."""
     status = judged.status_on(day)
-    if judged.bond_type == "voluntary" and status in ("", Status.LAPSED):
-        return (
-            _("They think well of the shop, and have very probably gone: ask personally how they are.")
-            if status
-            else _("They think well of the shop, and have not bought yet: invite them.")
-        )
+    if judged.bond_type == "voluntary" and status in AWAY:
+        return str(AWAY[status])
     text = {
         "voluntary": _("They stay because they want to: appreciate it, and ask for a recommendation."),
         "voluntary_and_locked": _(

@@ -90,7 +90,7 @@ def explain(customer: Customer) -> Explanation | None:
     metrics, day, in_force = assessment.customer.metrics, scoring.shown_day(), rules_of(assessment)
     standing = Standing(metrics, assessment, in_force, day, day == today())
     found = conditions.states(customer.pk, in_force, day)
-    known = behind(customer, metrics, day)
+    known = behind(customer, metrics, day, by_contract=assessment.contract_until is not None)
     scored = bonds.barriers(assessment, metrics, in_force, known, day)
     limits = Calibration.objects.filter(pk=1).first()
     return Explanation(

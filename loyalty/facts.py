@@ -60,8 +60,8 @@ class Behind:
         return tuple(self.facts.get(code, ())[:SHOWN])
 
 
-def behind(customer: Customer, metrics: Metrics, day: date) -> Behind:
-    """What stands behind the judgement of `day`. Eight queries at most."""
+def behind(customer: Customer, metrics: Metrics, day: date, by_contract: bool = False) -> Behind:
+    """What stands behind the judgement of `day`. Eight queries at most. by_contract: a contract decides the status."""
     shop = Shop.current()
     zone = ZoneInfo(shop.time_zone)
     until = moment_of(day, zone)
@@ -77,6 +77,8 @@ def behind(customer: Customer, metrics: Metrics, day: date) -> Behind:
         *_recorded(customer, until),
     ):
         found[code].append(fact)
+    if by_contract:
+        found["alive"] = found["not_lapsed"] = found["contract_cancelled"] or found["remaining_months"]
     contact = User.objects.filter(pk=metrics.contact_id).first() if metrics.contact_id else None
     names = Names(
         contact=str(contact) if contact else "",

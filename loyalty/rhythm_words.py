@@ -119,9 +119,11 @@ def interval_sentence(at: Standing) -> str:
     )
     if judged.expected_interval <= at.rules.least_interval_days:
         least = at.rules.least_interval_days
-        text += " " + ngettext("At least %(n)s day is taken.", "At least %(n)s days are taken.", round(least)) % {
-            "n": bonds.places(least)
-        }
+        text += " " + ngettext(
+            "Less than %(n)s day is never expected.",
+            "Fewer than %(n)s days are never expected.",
+            1 if least == 1 else 2,
+        ) % {"n": bonds.places(least)}
     return text
 
 

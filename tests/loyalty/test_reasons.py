@@ -76,6 +76,11 @@ def test_each_condition_names_the_orders_that_it_asks_for():
 # Status and type
 
 
+def test_an_interval_at_its_least_says_so():
+    cycle(1)
+    assert explained(buyer(0, 1, 2)).interval.endswith("Fewer than 3 days are never expected.")
+
+
 def test_the_ratio_has_the_decimals_that_show_which_limit_it_passed():
     cycle(40, active=1.35)
     # 54 / 40 is the limit itself; 1 day more is 1.375. With E = 1000 / 27 the ratio 1.3503 is above 1.35.
@@ -232,13 +237,18 @@ def test_a_contract_that_ends_sooner_is_talked_about_today():
 
 def test_a_cancelled_contract_is_not_mended_by_an_order():
     found = explained(contract(fond(buyer(5, 15, 25), 9), 12, cancelled=True))
-    assert condition(found, "alive").text == "a better status than at risk: the contract is cancelled or over"
+    alive = condition(found, "alive")
+    assert alive.text == "a better status than at risk: the contract is cancelled or over"
+    assert [(fact.day, fact.url) for fact in alive.facts] == [
+        (date(2026, 11, 2), f"/customers/{found.assessment.customer_id}/#facts")
+    ]
 
 
 @pytest.mark.parametrize(
     ("days", "said"),
     [
         ((2000,), "They think well of the shop, and have very probably gone: ask personally how they are."),
+        ((400,), "They think well of the shop, and stay away longer than usual: ask personally how they are."),
         ((), "They think well of the shop, and have not bought yet: invite them."),
         ((10,), "They stay because they want to: appreciate it, and ask for a recommendation."),
     ],
