@@ -35,6 +35,7 @@ from django.test.utils import CaptureQueriesContext  # noqa: E402
 from django.urls import reverse  # noqa: E402
 from django.utils.timezone import now  # noqa: E402
 
+import config.wsgi  # noqa: E402, F401 - memory is kept as in the web process
 from crm.filters import customer_filter  # noqa: E402
 from crm.models import ContactPoint, Customer, CustomerKey, Purchase, PurchaseLine, Source, User  # noqa: E402
 from loyalty import scoring  # noqa: E402

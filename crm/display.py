@@ -72,7 +72,8 @@ def day(value: date | None) -> str | None:
     """14.02.2024 in German, 14 Feb 2024 in English; an instant is a day in the shop's zone."""
     if value is None:
         return None
-    return date_format(_here(value), "d.m.Y" if german() else "j M Y")
+    here = _here(value)
+    return f"{here.day:02}.{here.month:02}.{here.year:04}" if german() else date_format(here, "j M Y")
 
 
 def short_day(value: date | None) -> str | None:
@@ -89,7 +90,10 @@ def long_day(value: date | None) -> str | None:
 
 def clock(value: datetime | None) -> str | None:
     """16:42, in the shop's zone."""
-    return None if value is None else date_format(_here(value), "H:i")
+    if value is None:
+        return None
+    here = timezone.localtime(value) if timezone.is_aware(value) else value
+    return f"{here.hour:02}:{here.minute:02}"
 
 
 def instant(value: datetime | None) -> str | None:

@@ -7,7 +7,7 @@ from django.forms.renderers import TemplatesSetting
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from crm.drawing import drawn
+from crm.drawing import Drawn, drawn
 
 WIDGET_CLASSES = {"select": "form-select", "checkbox": "form-check-input", "radio": "form-check-input"}
 
@@ -16,6 +16,7 @@ class Renderer(TemplatesSetting):
     """Django's own forms with our field template (label, help, errors, `aria-describedby`)."""
 
     field_template_name = "components/field.html"
+    bound_field_class = Drawn
 
     def render(self, template_name: str, context: dict[str, Any], request: HttpRequest | None = None) -> SafeString:
         done = drawn(template_name, context)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from crm import emotions
 from crm.contacts import MOST_EMOTIONS
 from crm.forms import Styled, styled
+from crm.forms_tasks import StaffField
 from crm.models import Complaint, Interaction, InteractionEmotion, User
 from crm.models.contact import Touchpoint
 from crm.plugins import BarrierSignal
@@ -77,15 +78,8 @@ class CaseForm(Styled, forms.Form):
     """What a case is and who has it."""
 
     severity = forms.ChoiceField(label=_("Severity"), choices=Complaint.Severity, initial=Complaint.Severity.MEDIUM)
-    owner = forms.ModelChoiceField(
-        label=_("In charge"), queryset=User.objects.none(), required=False, empty_label=_("nobody yet")
-    )
+    owner = StaffField(label=_("In charge"), empty_label=_("nobody yet"))
     due_at = DueField(label=_("Answer due on"))
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        people = User.objects.filter(is_active=True).order_by("first_name", "last_name", "username")
-        self.fields["owner"].queryset = people  # type: ignore[attr-defined]
 
 
 class ComplaintForm(CaseForm):

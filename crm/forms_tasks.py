@@ -1,18 +1,55 @@
 """Forms by which staff finish a task, hand it on, or promise one."""
 
+from collections.abc import Iterator
 from datetime import datetime, time
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.forms.models import ModelChoiceIterator
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from crm.compiled import compiled
 from crm.forms import Styled
 from crm.models import Task, User
 
 LONGEST_NOTE = 5000
+
+
+class Colleagues(ModelChoiceIterator):
+    """The choices by one statement. Django asks for them by a cursor on the server, which is made for more rows."""
+
+    field: "StaffField"
+
+    def __iter__(self) -> Iterator[tuple[Any, str]]:
+        yield "", str(self.field.empty_label)
+        for person in colleagues(self.field.holder or 0):
+            yield self.choice(person)
+
+
+@compiled
+def colleagues(holder: int) -> QuerySet[User]:
+    return working(holder).order_by("first_name", "last_name", "username")
+
+
+def working(holder: Any) -> QuerySet[User]:
+    """Who works here, and whoever has it now, even if they have left; 0 for nobody."""
+    return User.objects.filter(Q(is_active=True) | Q(pk=holder))
+
+
+class StaffField(forms.ModelChoiceField):
+    """Somebody of the staff. holder: the key of whoever has it now."""
+
+    iterator = Colleagues
+    holder: int | None = None
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(queryset=User.objects.filter(is_active=True), required=False, **options)
+
+    def held_by(self, holder: int | None) -> None:
+        self.holder, self.queryset = holder, working(holder or 0)
 
 
 class FinishForm(Styled, forms.Form):
@@ -58,12 +95,8 @@ class PromiseForm(Styled, forms.Form):
 class OwnerForm(Styled, forms.Form):
     """Who looks after it."""
 
-    owner = forms.ModelChoiceField(
-        label=_("In charge"), queryset=User.objects.none(), required=False, empty_label=_("nobody yet")
-    )
+    owner = StaffField(label=_("In charge"), empty_label=_("nobody yet"))
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        shown = Q(is_active=True) | Q(pk=self.initial.get("owner"))  # whoever has it now, even if they have left
-        people = User.objects.filter(shown).order_by("first_name", "last_name", "username")
-        self.fields["owner"].queryset = people  # type: ignore[attr-defined]
+        self.fields["owner"].held_by(self.initial.get("owner"))  # type: ignore[attr-defined]

@@ -7,9 +7,11 @@ that judged. Works in the active language.
 from dataclasses import dataclass
 from datetime import date
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from crm.compiled import compiled
 from crm.days import today
 from crm.display import day as day_text
 from crm.display import number
@@ -19,7 +21,7 @@ from loyalty.bonds import Scored
 from loyalty.conditions import Said, Standing
 from loyalty.facts import Behind, Fact, behind
 from loyalty.judging import PARTS
-from loyalty.models import Assessment, Calibration, Metrics, RuleSet
+from loyalty.models import Assessment, Metrics, RuleSet
 from loyalty.rhythm_words import interval_sentence, limits_sentence, status_sentence, type_sentence
 from loyalty.status import Status
 
@@ -84,7 +86,7 @@ class Explanation:
 
 def explain(customer: Customer) -> Explanation | None:
     """The explanation of a customer's judgement, None if not judged yet. A fixed number of queries."""
-    assessment = Assessment.objects.filter(customer=customer).select_related("customer__metrics").first()
+    assessment = next(iter(_judgements(customer.pk)), None)
     if assessment is None:
         return None
     metrics, day, in_force = assessment.customer.metrics, scoring.shown_day(), rules_of(assessment)
@@ -92,7 +94,7 @@ def explain(customer: Customer) -> Explanation | None:
     found = conditions.states(customer.pk, in_force, day)
     known = behind(customer, metrics, day, by_contract=assessment.contract_until is not None)
     scored = bonds.barriers(assessment, metrics, in_force, known, day)
-    limits = Calibration.objects.filter(pk=1).first()
+    limits = scoring.calibration()
     return Explanation(
         assessment=assessment,
         metrics=metrics,
@@ -116,6 +118,11 @@ def explain(customer: Customer) -> Explanation | None:
         is_today=standing.is_today,
         compared=known.of("comparison"),
     )
+
+
+@compiled
+def _judgements(customer: int) -> QuerySet[Assessment]:
+    return Assessment.objects.filter(customer=customer).select_related("customer__metrics")
 
 
 def rules_of(judged: Assessment) -> rules.Rules:

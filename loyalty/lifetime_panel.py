@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from crm.compiled import compiled
 from crm.display import day as day_text
 from crm.display import money, number, percent
 from crm.models import Customer, Shop
@@ -18,11 +20,16 @@ def panels(customer: Customer) -> Iterable[Panel]:
     fit = lifetime_value.latest()
     if fit is None or not fit.shown:
         return []
-    known = LifetimeValue.objects.filter(customer=customer).select_related("customer__metrics").first()
+    known = next(iter(_values(customer.pk)), None)
     if known is None:
         return []
     context = {"facts": facts(known, fit), "sentences": sentences(known, fit)}
     return [Panel("side", "loyalty/lifetime_panel.html", context, order=70)]
+
+
+@compiled
+def _values(customer: int) -> QuerySet[LifetimeValue]:
+    return LifetimeValue.objects.filter(customer=customer).select_related("customer__metrics")
 
 
 def within(fit: LifetimeFit) -> str:

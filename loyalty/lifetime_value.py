@@ -14,8 +14,10 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
+from django.db.models import QuerySet
 from django.utils.timezone import now
 
+from crm.compiled import compiled
 from crm.days import today
 from loyalty import bgnbd, gamma_gamma, metrics, rules, scoring
 from loyalty.bgnbd import History, Model
@@ -107,7 +109,12 @@ def refit_once_a_day() -> LifetimeFit | None:
 
 def latest() -> LifetimeFit | None:
     """The fit in force, shown or not. One query."""
-    return LifetimeFit.objects.order_by("-as_of").first()
+    return next(iter(_fits()), None)
+
+
+@compiled
+def _fits() -> QuerySet[LifetimeFit]:
+    return LifetimeFit.objects.order_by("-as_of")[:1]
 
 
 @transaction.atomic

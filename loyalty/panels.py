@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Func
+from django.db.models import Count, F, Func, QuerySet
 from django.urls import reverse
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import mark_safe
@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from crm import access
+from crm.compiled import compiled
 from crm.display import ago, number, percent, signed
 from crm.display import day as day_text
 from crm.models import Category, Complaint, Customer, Purchase, Shop, User
@@ -176,16 +177,21 @@ def days_before(last: date | None, day: date) -> str | None:
 
 def categories(customer: Customer) -> list[str]:
     """What they buy most often, by the number of purchases."""
-    bought = Purchase.objects.filter(customer=customer, status__in=["paid", "completed"], net__gt=0)
-    often = (
-        bought.annotate(category=Func(F("categories"), function="unnest"))
-        .values_list("category")
-        .annotate(n=Count("pk"))
-        .order_by("-n", "category")[:CATEGORIES_SHOWN]
-    )
-    ids = [category for category, _n in often]
-    names = dict(Category.objects.filter(pk__in=ids).values_list("pk", "name"))
+    ids = tuple(category for category, _n in _often(customer.pk))
+    names = dict(_names(ids)) if ids else {}
     return [names[pk] for pk in ids if pk in names]
+
+
+@compiled
+def _often(customer: int) -> QuerySet[Purchase, tuple[int, int]]:
+    bought = Purchase.objects.filter(customer=customer, status__in=["paid", "completed"], net__gt=0)
+    by_category: Any = bought.annotate(category=Func(F("categories"), function="unnest")).values_list("category")
+    return by_category.annotate(n=Count("pk")).order_by("-n", "category")[:CATEGORIES_SHOWN]
+
+
+@compiled
+def _names(categories: tuple[int, ...]) -> QuerySet[Category, tuple[int, str]]:
+    return Category.objects.filter(pk__in=categories).values_list("pk", "name")
 
 
 # What holds them

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from crm import access
+from crm import access, presence
 from crm.invariants import Invariant
 from crm.models import Customer, User
 from crm.plugins import BarrierSignal, Column, ListAction, NavEntry, Panel, Plugin, TimelineEntry
@@ -37,7 +37,8 @@ class LoyaltyPlugin(Plugin):
         return history.entries(customer, before, limit) if history.KIND in kinds else ()
 
     def timeline_counts(self, customer: Customer) -> dict[str, int]:
-        return {history.KIND: Transition.objects.filter(customer=customer).count()}
+        known = presence.has(customer, Transition)
+        return {history.KIND: Transition.objects.filter(customer=customer).count() if known else 0}
 
     def panels(self, customer: Customer, user: User) -> Iterable[Panel]:
         return [

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from crm import once
+from crm.compiled import compiled
 from loyalty.barriers import BARRIERS, LOCK_IN, SIGNALS, WILLING
 from loyalty.models import RuleSet
 
@@ -131,12 +133,25 @@ NAMES = frozenset(f.name for f in fields(Rules)) - {"version"}
 @once.a_page
 def current() -> Rules:
     """The rules in force. Raises RulesError if the stored version cannot be used."""
-    newest = RuleSet.objects.order_by("-version").first()
+    newest = _newest()
     return Rules() if newest is None else parse(newest.values, newest.version)
+
+
+@once.a_page
+def _newest() -> RuleSet | None:
+    return next(iter(_versions()), None)
+
+
+@compiled
+def _versions() -> QuerySet[RuleSet]:
+    return RuleSet.objects.order_by("-version")[:1]
 
 
 def of_version(version: int) -> Rules:
     """A former version. Version 1 without a row of its own is the defaults. Raises RulesError, RuleSet.DoesNotExist."""
+    newest = _newest()
+    if newest and newest.version == version:
+        return current()
     stored = RuleSet.objects.filter(version=version).first()
     if stored is None and version == 1:
         return Rules()
@@ -145,8 +160,8 @@ def of_version(version: int) -> Rules:
 
 def own_labels() -> Mapping[str, Mapping[str, str]]:
     """What the merchant calls stages, statuses and touchpoints. One query."""
-    newest = RuleSet.objects.order_by("-version").values_list("values__labels", flat=True).first()
-    return newest or {}
+    newest = _newest()
+    return newest.values.get("labels") or {} if newest else {}
 
 
 def differences(rules: Rules) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from crm import access, plugins, search
 from crm.access import LOGGED_IN, requires
+from crm.compiled import compiled
 from crm.filters import customer_filter
 from crm.masking import masked
 from crm.models import Complaint, ContactPoint, Customer, CustomerKey
@@ -79,14 +80,8 @@ def shown(customers: QuerySet[Customer]) -> QuerySet[Customer]:
 
 def complete(customers: Sequence[Any], sees_contacts: bool) -> None:
     """Give each what crm's own columns show: `email`, `open_complaint`, `known_as`. A fixed number of queries."""
-    ids = [customer.pk for customer in customers]
-    emails = dict(
-        ContactPoint.objects.filter(customer__in=ids, kind=ContactPoint.Kind.EMAIL, is_primary=True).values_list(
-            "customer", "value"
-        )
-    )
-    still_open = Complaint.objects.filter(customer__in=ids).exclude(state=Complaint.State.CLOSED)
-    complaining = set(still_open.values_list("customer", flat=True))
+    ids = tuple(customer.pk for customer in customers)
+    emails, complaining = (dict(_emails(ids)), set(_complaining(ids))) if ids else ({}, set())
     nameless = [customer.pk for customer in customers if customer.display_name == customer.number]
     keys = CustomerKey.objects.filter(customer__in=nameless).order_by("-pk") if nameless else CustomerKey.objects.none()
     # The oldest key last, so that it is the one that stays.
@@ -96,6 +91,18 @@ def complete(customers: Sequence[Any], sees_contacts: bool) -> None:
         customer.email = email if sees_contacts or not email else masked("email", email)
         customer.open_complaint = customer.pk in complaining
         customer.known_as = known.get(customer.pk, "")
+
+
+@compiled
+def _emails(customers: tuple[int, ...]) -> QuerySet[ContactPoint, tuple[int, str]]:
+    own = ContactPoint.objects.filter(customer__in=customers, kind=ContactPoint.Kind.EMAIL, is_primary=True)
+    return own.values_list("customer", "value")
+
+
+@compiled
+def _complaining(customers: tuple[int, ...]) -> QuerySet[Complaint, int]:
+    still_open = Complaint.objects.filter(customer__in=customers).exclude(state=Complaint.State.CLOSED)
+    return still_open.values_list("customer", flat=True)
 
 
 def columns() -> list[Column]:
