@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import cache
-from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -36,11 +35,6 @@ ASSESSMENTS = Assessment._meta.db_table
 FIXED_ORDER = "SET LOCAL join_collapse_limit = 1; SET LOCAL from_collapse_limit = 1"
 ROOM = "SET LOCAL work_mem = '64MB'"
 
-# A statement that writes runs on one core. From so many customers on, what differs is found on several first.
-MANY = 50_000
-PARTS = 4
-FOUND = "CREATE TEMP TABLE {name} ON COMMIT DROP AS {rows}"
-
 # MATERIALIZED, because a plan that asks a bare subquery again would skip what it has locked and take more than LIMIT.
 QUEUE_TAKE = """
 WITH taken AS MATERIALIZED (SELECT id FROM crm_changedcustomer ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
@@ -59,11 +53,11 @@ CAUSED_LIVE = """(rise < 0
     OR EXISTS (SELECT FROM crm_advocacyact e WHERE e.customer_id = c.customer_id AND e.occurred_at > %(live_since)s)
     OR EXISTS (SELECT FROM crm_complaint e WHERE e.customer_id = c.customer_id AND e.closed_at > %(live_since)s))"""
 
-CHANGED = """
-  SELECT j.* FROM ({judged}) j LEFT JOIN {assessments} k ON k.customer_id = j.customer_id
-  WHERE k.customer_id IS NULL OR ({new}) IS DISTINCT FROM ({old})"""
 WRITE = """
-WITH {changed} written AS (
+WITH changed AS MATERIALIZED (
+  SELECT j.* FROM ({judged}) j LEFT JOIN {assessments} k ON k.customer_id = j.customer_id
+  WHERE k.customer_id IS NULL OR ({new}) IS DISTINCT FROM ({old})),
+written AS (
   INSERT INTO {assessments} ({names}, judged_on, judged_at)
   SELECT {names}, %(day)s::date, %(moment)s FROM changed
   ON CONFLICT (customer_id) DO UPDATE SET {updates}, judged_on = excluded.judged_on, judged_at = excluded.judged_at),
@@ -95,9 +89,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Run:
-    """One judgement. past: as of a day before today; first: earlier assessments do not count, raw stages are shown;
-    customers: how many there are, roughly.
-    """
+    """One judgement. past: as of a day before today; first: earlier assessments do not count, raw stages are shown."""
 
     day: date
     moment: datetime
@@ -106,18 +98,12 @@ class Run:
     zone: str = "UTC"
     live_hours: int = 72
     ids: Sequence[int] | None = None
-    customers: int = 0
     metrics: str = METRICS
     assessments: str = ASSESSMENTS
 
     @property
     def some(self) -> bool:
         return self.ids is not None
-
-    @property
-    def many(self) -> bool:
-        """Whether everybody is judged, into the tables that stay, and they are many."""
-        return not self.some and self.metrics == METRICS and self.customers >= MANY
 
     @property
     def only(self) -> str:
@@ -241,10 +227,7 @@ def _everybody_is_cheaper(cursor: CursorWrapper, known: Calibration) -> bool:
 def present_run(first: bool = False, ids: Sequence[int] | None = None) -> Run:
     shop, moment = Shop.current(), now()
     day = day_of(moment, ZoneInfo(shop.time_zone))
-    customers = 0 if ids is not None else sql.about_how_many("crm_customer")
-    return Run(
-        day, moment, first=first, zone=shop.time_zone, live_hours=shop.event_window_hours, ids=ids, customers=customers
-    )
+    return Run(day, moment, first=first, zone=shop.time_zone, live_hours=shop.event_window_hours, ids=ids)
 
 
 def _run_of(day: date) -> Run:
@@ -286,26 +269,8 @@ def _judge_some(cursor: CursorWrapper, ids: Sequence[int], known: Calibration) -
 
 def _refresh(cursor: CursorWrapper, run: Run, in_force: rules.Rules) -> None:
     named = parameters_of(run, in_force)
-    if not run.some:
-        named["great_buyers"] = metrics.great_buyers(cursor)
     cursor.execute(FORGET.format(table=run.metrics, only=run.only), named)
-    if run.many:
-        rows = "\nUNION ALL".join(
-            metrics.differing_sql(run.metrics, some=False, past=run.past, which=which) for which in _parts(cursor)
-        )
-        cursor.execute(FOUND.format(name="fresh", rows=rows), named)
-        cursor.execute(metrics.write_sql(run.metrics, "SELECT * FROM fresh"))
-        cursor.execute("DROP TABLE fresh")
-    else:
-        _execute(cursor, run, metrics.refresh_sql(run.metrics, some=run.some, past=run.past), named)
-
-
-def _parts(cursor: CursorWrapper) -> list[str]:
-    """All customers in parts of about the same size, as `metrics.facts_sql` takes them."""
-    cursor.execute("SELECT min(id), max(id) FROM crm_customer WHERE erased_at IS NULL")
-    first, last = cursor.fetchone()
-    ends = [first + (last - first) * part // PARTS for part in range(1, PARTS)]
-    return [f"<= {ends[0]}", *(f"BETWEEN {one + 1} AND {other}" for one, other in pairwise(ends)), f"> {ends[-1]}"]
+    _execute(cursor, run, metrics.refresh_sql(run.metrics, some=run.some, past=run.past), named)
 
 
 def _assess(
@@ -313,16 +278,9 @@ def _assess(
 ) -> tuple[int, int]:
     named = in_force.parameters() | rhythm.parameters() | knows | parameters_of(run, in_force)
     cursor.execute(FORGET.format(table=run.assessments, only=run.only), named)
-    changed, write = _write_sql(run.metrics, run.assessments, run.some)
-    if run.many:
-        cursor.execute(FOUND.format(name="changed", rows=changed), named)
-        cursor.execute(write.format(changed=""), named)
-        found = cursor.fetchone()
-        cursor.execute("DROP TABLE changed")
-    else:
-        _execute(cursor, run, write.format(changed=f"changed AS MATERIALIZED ({changed}),"), named)
-        found = cursor.fetchone()
-    return found[0], found[1]
+    _execute(cursor, run, _write_sql(run.metrics, run.assessments, run.some), named)
+    changed, moved = cursor.fetchone()
+    return changed, moved
 
 
 def _execute(cursor: CursorWrapper, run: Run, statement: str, named: dict[str, Any]) -> None:
@@ -334,23 +292,17 @@ def _execute(cursor: CursorWrapper, run: Run, statement: str, named: dict[str, A
 
 
 @cache
-def _write_sql(metrics_table: str, assessments: str, some: bool) -> tuple[str, str]:
-    """SELECT of the judgements that differ, and the statement that writes them, with a place for `changed`."""
+def _write_sql(metrics_table: str, assessments: str, some: bool) -> str:
     names = judging.columns()
-    changed = CHANGED.format(
+    return WRITE.format(
         judged=judging.judged_sql(metrics=metrics_table, assessments=assessments, some=some),
         assessments=assessments,
+        names=", ".join(names),
         new=", ".join(f"j.{name}" for name in names),
         old=", ".join(f"k.{name}" for name in names),
-    )
-    write = WRITE.format(
-        changed="{changed}",
-        assessments=assessments,
-        names=", ".join(names),
         updates=", ".join(f"{name} = excluded.{name}" for name in names[1:]),
         caused_live=CAUSED_LIVE,
     )
-    return changed, write
 
 
 def parameters_of(run: Run, in_force: rules.Rules) -> dict[str, Any]:
