@@ -20,6 +20,7 @@ from loyalty.estimates import NORMAL_95
 from loyalty.models import BondCheck, Calibration
 
 EVERY = timedelta(days=365)
+AGAIN = timedelta(days=30)  # after a check that had too little
 TEN = 10  # points that an effect is told for
 LEAST_EACH = 30  # of those who bought and of those who did not: ten for each of the three numbers fitted
 
@@ -31,10 +32,15 @@ WHERE a.orders > 0 AND a.bond IS NOT NULL AND a.lock_in IS NOT NULL GROUP BY 1, 
 
 
 def recheck_once_a_year() -> BondCheck | None:
-    """Check again if the last time is a year ago; None if it is not, or before anybody was judged. Safe to repeat."""
+    """Check again if the last time is a year ago, or a month if it had too little. Safe to repeat.
+
+    None if it is not yet time, and before anybody was judged.
+    """
     newest = BondCheck.objects.order_by("-as_of").first()
     known = Calibration.objects.filter(pk=1).first()
-    if known is None or known.pinned_on or (newest and newest.as_of > today() - EVERY):
+    if known is None or known.pinned_on:
+        return None
+    if newest and newest.as_of > today() - (AGAIN if newest.bond is None else EVERY):
         return None
     return recheck(max(1, round(2 * known.days)))
 
@@ -68,13 +74,13 @@ def _fit(made: BondCheck, rows: Sequence[logistic.Row]) -> None:
 
 
 def sentences() -> list[str]:
-    """What the latest check found, beside the one before it. One query."""
-    newest, *older = [*BondCheck.objects.order_by("-as_of")[:2], None]
+    """What the latest check found, beside the one before it that could tell anything. Two queries."""
+    newest = BondCheck.objects.order_by("-as_of").first()
     if newest is None:
         return [_("Whether bond and lock-in tell who buys again is checked once a year; that was not done yet.")]
-    before = older[0]
+    before = BondCheck.objects.filter(as_of__lt=newest.as_of, bond__isnull=False).order_by("-as_of").first()
     found = [_basis(newest), *_found(newest)]
-    if before and before.bond is not None and newest.bond is not None:
+    if before:
         found.append(
             _("The check of %(day)s found %(bond)s times for the bond and %(lock_in)s times for the lock-in.")
             % {"day": day_text(before.as_of), "bond": odds(before.bond), "lock_in": odds(before.lock_in)}

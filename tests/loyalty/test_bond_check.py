@@ -100,6 +100,11 @@ def test_it_is_done_once_a_year_and_the_old_one_stands_beside_the_new():
     scoring.score_all()
     first = bond_check.recheck_once_a_year()
     assert (first.days, first.bond) == (180, None)
+    for days, due in ((29, False), (30, True)):  # it had too little, so a month is enough
+        BondCheck.objects.update(as_of=DAY - timedelta(days))
+        assert (bond_check.recheck_once_a_year() is not None) is due
+    BondCheck.objects.filter(as_of=DAY).delete()
+    BondCheck.objects.update(as_of=DAY - timedelta(364), bond=0.1, bond_error=0.02, lock_in=-0.1, lock_in_error=0.02)
     assert bond_check.recheck_once_a_year() is None
     BondCheck.objects.update(as_of=DAY - timedelta(365), bond=0.1, bond_error=0.02, lock_in=-0.1, lock_in_error=0.02)
     assert bond_check.recheck_once_a_year() is not None
