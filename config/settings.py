@@ -364,8 +364,15 @@ CELERY = {
     "task_serializer": "json",
     "accept_content": ["json"],
     "worker_prefetch_multiplier": 1,
+    # A broker that is away, however long and whatever it says when it is back, never ends a worker.
+    "broker_connection_retry": True,
     "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,
+    "broker_channel_error_retry": True,
+    "worker_cancel_long_running_tasks_on_connection_loss": False,
     "broker_transport_options": {"visibility_timeout": 300},
+    "result_backend_transport_options": {"visibility_timeout": 300},
+    "visibility_timeout": 300,
     "timezone": "UTC",
     "task_default_queue": "stammkunde",
 }
