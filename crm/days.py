@@ -5,10 +5,12 @@ from zoneinfo import ZoneInfo
 
 from django.utils.timezone import now
 
+from crm import public_holidays
 from crm.models import Shop
 
 SATURDAY = 5
 CLOSING = time(18)
+LONGEST_REST = timedelta(days=14)  # as far as holidays are looked for
 
 
 def shop_zone() -> ZoneInfo:
@@ -26,9 +28,12 @@ def day_of(at: datetime, zone: ZoneInfo) -> date:
 
 
 def next_working_day(day: date) -> date:
-    """The first day after `day` from Monday to Friday. Public holidays are not known."""
-    following = day + timedelta(days=1)
-    return following + timedelta(days=max(0, 7 - following.weekday())) if following.weekday() >= SATURDAY else following
+    """The first day after `day` from Monday to Friday that is no public holiday of the shop's region."""
+    region, following = Shop.current().holiday_region, day + timedelta(days=1)
+    rests = public_holidays.between(region, following, following + LONGEST_REST)
+    while following.weekday() >= SATURDAY or following in rests:
+        following += timedelta(days=1)
+    return following
 
 
 def within_one_working_day(at: datetime, zone: ZoneInfo | None = None) -> datetime:

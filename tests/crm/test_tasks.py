@@ -122,6 +122,8 @@ def test_two_destroying_tags_are_a_task_with_its_reason_and_deadline(django_user
         ("2026-11-21 10:00", "2026-11-23 18:00"),
         ("2026-11-22 10:00", "2026-11-23 18:00"),
         ("2026-03-27 10:00", "2026-03-30 18:00"),  # the clock changes in between
+        ("2026-04-02 10:00", "2026-04-07 18:00"),  # Maundy Thursday: Good Friday, the weekend, Easter Monday
+        ("2026-12-24 10:00", "2026-12-28 18:00"),
     ],
 )
 def test_within_one_working_day(at, due):
