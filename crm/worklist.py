@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Value
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm import plugins
+from crm.compiled import compiled
 from crm.days import next_working_day
 from crm.models import ContactPoint, Customer, Task, User
 from crm.worklist_rows import SOURCES, Entry, born_today, end_of, of, open_cases, open_tasks
@@ -138,25 +139,31 @@ def _done_today() -> QuerySet[Task]:
 def _counts(user: User) -> dict[str, Any]:
     """Numbers of what waits, in three queries."""
     tonight, soon = end_of(timezone.localdate()), end_of(next_working_day(timezone.localdate()))
-    shown = Q(kind=Task.Kind.ALERT) | Q(kind=Task.Kind.CALL_BACK, due_at__lt=soon)
-    sums: dict[str, Any] = {
+    by_group, due, mine = Counter[str](), 0, 0
+    for row in [*_tasks_by_kind(user.pk, tonight, soon), *_cases_together(user.pk, tonight)]:
+        by_group[row["kind"] if row["kind"] in GROUPS else "first"] += row["all"]
+        due, mine = due + row["due"], mine + row["mine"]
+    return {"by_group": by_group, "due_today": due, "mine": mine, "done": _done_today().count()}
+
+
+def _numbers(user: int, tonight: datetime) -> dict[str, Count]:
+    return {
         "all": Count("pk"),
         "due": Count("pk", filter=Q(due_at__lt=tonight)),
         "mine": Count("pk", filter=of(user)),
     }
-    by_group, due, mine = Counter[str](), 0, 0
-    by_kind: Any = open_tasks(user, False).filter(shown).order_by().values("kind").annotate(**sums)
-    for row in by_kind:
-        by_group["first" if row["kind"] == Task.Kind.ALERT else row["kind"]] += row["all"]
-        due, mine = due + row["due"], mine + row["mine"]
-    cases = open_cases(user, False).aggregate(**sums)
-    by_group["first"] += cases["all"]
-    return {
-        "by_group": by_group,
-        "due_today": due + cases["due"],
-        "mine": mine + cases["mine"],
-        "done": _done_today().count(),
-    }
+
+
+@compiled
+def _tasks_by_kind(user: int, tonight: datetime, soon: datetime) -> QuerySet[Any, Any]:
+    shown = Q(kind=Task.Kind.ALERT) | Q(kind=Task.Kind.CALL_BACK, due_at__lt=soon)
+    return open_tasks(user, False).filter(shown).order_by().values("kind").annotate(**_numbers(user, tonight))
+
+
+@compiled
+def _cases_together(user: int, tonight: datetime) -> QuerySet[Any, Any]:
+    """One row, none without a case."""
+    return open_cases(user, False).order_by().values(kind=Value("case")).annotate(**_numbers(user, tonight))
 
 
 def _chips(kind: str, mine: bool, numbers: Counter[str], of_user: int) -> list[Chip]:

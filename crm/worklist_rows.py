@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from crm import alerts, display, once, permission, plugins
+from crm.compiled import compiled
 from crm.days import next_working_day
 from crm.models import Answer, Complaint, Customer, Task, User
 
@@ -50,23 +51,42 @@ class Entry:
 
 def deadlines(user: User, mine: bool, limit: int) -> tuple[list[Entry], int]:
     """Alerts and complaints, the nearest deadline first. Their number is told for `mine` only: all are counted anyway."""
-    tasks = open_tasks(user, mine).filter(kind=Task.Kind.ALERT)
-    cases = open_cases(user, mine)
-    shown = list(tasks.order_by("due_at", "pk")[:limit])
+    shown = _alerts(user.pk, mine=mine, limit=limit)
     words = _own_words(shown)
     entries = [_alert(task, words.get(task.cause, "")) for task in shown]
     listed = [(task.due_at, entry) for task, entry in zip(shown, entries, strict=True)]
-    listed += [(case.due_at, _case(case)) for case in cases.order_by("due_at", "pk")[:limit]]
+    listed += [(case.due_at, _case(case)) for case in _cases(user.pk, mine=mine, limit=limit)]
     listed.sort(key=lambda one: one[0])
-    return [entry for _due, entry in listed[:limit]], tasks.count() + cases.count() if mine else 0
+    number = 0
+    if mine:
+        number = open_tasks(user.pk, mine).filter(kind=Task.Kind.ALERT).count() + open_cases(user.pk, mine).count()
+    return [entry for _due, entry in listed[:limit]], number
+
+
+@compiled
+def _alerts(user: int, *, mine: bool, limit: int) -> QuerySet[Task]:
+    return open_tasks(user, mine).filter(kind=Task.Kind.ALERT).order_by("due_at", "pk")[:limit]
+
+
+@compiled
+def _cases(user: int, *, mine: bool, limit: int) -> QuerySet[Complaint]:
+    return open_cases(user, mine).order_by("due_at", "pk")[:limit]
 
 
 def calls(user: User, mine: bool, limit: int) -> tuple[list[Entry], int]:
     """Promised calls up to the next working day."""
-    tasks = open_tasks(user, mine).filter(
-        kind=Task.Kind.CALL_BACK, due_at__lt=end_of(next_working_day(timezone.localdate()))
-    )
-    return [_call(task) for task in tasks.order_by("due_at", "pk")[:limit]], tasks.count()
+    soon = end_of(next_working_day(timezone.localdate()))
+    shown = _calls(user.pk, soon, mine=mine, limit=limit)
+    return [_call(task) for task in shown], _promised(user.pk, soon, mine).count()
+
+
+def _promised(user: int, until: datetime, mine: bool) -> QuerySet[Task]:
+    return open_tasks(user, mine).filter(kind=Task.Kind.CALL_BACK, due_at__lt=until)
+
+
+@compiled
+def _calls(user: int, until: datetime, *, mine: bool, limit: int) -> QuerySet[Task]:
+    return _promised(user, until, mine).order_by("due_at", "pk")[:limit]
 
 
 def birthdays(user: User, mine: bool, limit: int) -> tuple[list[Entry], int]:
@@ -114,18 +134,19 @@ def _born_today(mine: int | None) -> Born:
     return [row for row in rows if row[0] not in mailed], mailed
 
 
-def open_tasks(user: User, mine: bool) -> QuerySet[Task]:
+def open_tasks(user: int, mine: bool) -> QuerySet[Task]:
     """Nobody is asked whether the customer was erased: tasks and complaints are deleted with the customer."""
     tasks = Task.objects.filter(state=Task.State.OPEN)
     return tasks.filter(of(user)) if mine else tasks
 
 
-def open_cases(user: User, mine: bool) -> QuerySet[Complaint]:
+def open_cases(user: int, mine: bool) -> QuerySet[Complaint]:
     cases = Complaint.objects.exclude(state=Complaint.State.CLOSED)
     return cases.filter(of(user)) if mine else cases
 
 
-def of(user: User) -> Q:
+def of(user: int) -> Q:
+    """What this member of staff, told by key, has taken on, and what nobody has of the customers they look after."""
     return Q(owner=user) | Q(owner=None, customer__in=Customer.objects.filter(assigned_to=user).values("pk"))
 
 
