@@ -346,7 +346,7 @@ def _intervals(
     least, most = low if low is not None else min(known, default=0), high if high is not None else max(known, default=1)
     marks_at = ticks(least, most, 6 if wide else 4)
     names = max((len(short(row.label)) for row in rows), default=0) * TEXT if wide else 0
-    left, right = names + 14 if wide else 8.0, width - 150 if wide else width - 8.0
+    left, right = names + 14 if wide else 18.0, width - 150 if wide else width - 18.0
     pitch, head, first = (36, 8, 24) if wide else (58, 8, 34)
     bottom = head + pitch * len(rows) + 8
     across = Axis(marks_at[0], marks_at[-1], marks_at, right, left)  # its `y` runs from left to right

@@ -1,11 +1,12 @@
 """How an insights page shows its tabs, pictures and tables: {% load charts %}."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import template
 from django.urls import reverse
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.html import conditional_escape, escape
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext
 
 from crm.templatetags.kit import or_unknown
@@ -31,46 +32,44 @@ def picture(context: template.Context, picture: Picture) -> dict[str, Any]:
 @register.inclusion_tag("loyalty/insights_table.html")
 def insights_table(table: Table) -> dict[str, Any]:
     """Rows are written here, not in the template: a table of three years has hundreds of cells."""
-    last = len(table.rows) - 1
-    rows = [
-        format_html(
-            "<tr{}>{}</tr>",
-            mark_safe(' class="is-total"') if table.total and at == last else "",
-            format_html_join("", "{}", ((cell_html(table, row, place),) for place in range(len(row)))),
-        )
-        for at, row in enumerate(table.cells)
-    ]
+    last, heads = len(table.rows) - 1, [str(escape(column.label)) for column in table.columns]
+    rows = []
+    for at, row in enumerate(table.cells):
+        total = ' class="is-total"' if table.total and at == last else ""
+        cells = "".join(cell_html(table, row, place, heads) for place in range(len(row)))
+        rows.append(mark_safe(f"<tr{total}>{cells}</tr>"))  # noqa: S308 - cells escape what they show
     return {"table": table, "rows": rows}
 
 
-def cell_html(table: Table, row: list[tuple[Column, Cell]], place: int) -> SafeString:
-    """One cell: its value, as a link to the customers behind it, with its interval and its note."""
+def cell_html(table: Table, row: list[tuple[Column, Cell]], place: int, heads: Sequence[str]) -> str:
+    """One cell: its value, as a link to the customers behind it, with its interval and its note; escaped.
+
+    heads: the labels of the columns, escaped.
+    """
     column, cell = row[place]
     words = insights.written(column, cell.value, table.currency)
     empty = words == "" and column.kind != "text"  # no value belongs here, as in the half of a triangle
-    text = "" if empty else or_unknown(words)
-    note: Any = cell.note
+    text: str = "" if empty else conditional_escape(or_unknown(words))
+    note: str = conditional_escape(str(cell.note))
     if cell.url and (cell.value or has_people(column, cell)):
-        spoken = cell.spoken or row[0][1].value
-        link = '<a href="{}">{}<span class="visually-hidden"> {}, {}</span></a>'
-        if cell.value is None:
-            note = format_html(link, cell.url, cell.note, spoken, column.label)
-        else:
-            text = format_html(link, cell.url, text, spoken, column.label)
-    note = format_html(' <span class="sk-soft">{}</span>', note) if note else ""
+        spoken = conditional_escape(str(cell.spoken or row[0][1].value))
+        shown = note if cell.value is None else text
+        hidden = f'<span class="visually-hidden"> {spoken}, {heads[place]}</span>'
+        link = f'<a href="{escape(cell.url)}">{shown}{hidden}</a>'
+        text, note = (text, link) if cell.value is None else (link, note)
+    note = f' <span class="sk-soft">{note}</span>' if note else ""
     if place == 0:
-        return format_html('<th scope="row">{}{}</th>', text, note)
-    between: SafeString | str = ""
+        return f'<th scope="row">{text}{note}</th>'
+    between = ""
     if cell.low is not None:
         ends = {
             "low": insights.written(column, cell.low, table.currency),
             "high": insights.written(column, cell.high, table.currency),
         }
-        between = format_html(
-            ' <span class="insights-interval sk-soft">({})</span>', gettext("%(low)s to %(high)s") % ends
-        )
+        ranged = escape(gettext("%(low)s to %(high)s") % ends)
+        between = f' <span class="insights-interval sk-soft">({ranged})</span>'
     classes = " ".join(filter(None, ("" if column.kind == "text" else "sk-num", shade(cell.shade))))
-    return format_html('<td class="{}">{}{}{}</td>', classes, text, between, note)
+    return f'<td class="{classes}">{text}{between}{note}</td>'
 
 
 def has_people(column: Column, cell: Cell) -> bool:

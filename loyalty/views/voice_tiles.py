@@ -66,7 +66,7 @@ def answers(said: Voices, shown: Shown) -> Picture | None:
             ])  # fmt: skip
     if not rows:
         return None
-    columns = [Column(_("Answer"), "text"), Column(_("Customers")), Column(_("Of those who answered"))]
+    columns = [Column(_("Answer"), "text"), Column(_("Customers")), Column(_("Of"))]
     table = Table("answers", _("Customers by their latest answer"), [*columns, Column(_("Share"), "percent")], rows)
     return Picture(
         _("What customers answered when asked"),
