@@ -15,7 +15,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from campaigns.models import Delivery, SurprisePeriod
+from campaigns.models import Campaign, Delivery, SurprisePeriod
 
 RECIPE = "surprise"
 # What has gone, or may have: from then on it is no secret any more.
@@ -136,6 +136,11 @@ def left(plan: Plan, period: SurprisePeriod, day: date) -> int:
     if plan.money_most is not None:
         limits.append(int((plan.money_most - period.money) / plan.cost))
     return max(0, min(limits))
+
+
+def is_secret(campaign: Campaign) -> bool:
+    """Whether pages name a person only when the mail has gone."""
+    return campaign.recipe == RECIPE
 
 
 def told(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:

@@ -58,11 +58,14 @@ def people(request: HttpRequest, pk: int) -> HttpResponse:
     found = list(beyond.select_related("customer", "campaign").order_by("pk")[: PAGE + 1])
     shown = found[:PAGE]
     stands = progress.of_campaign(campaign)
+    # Whom a secret recipe left out, and when the next mail goes, is told to nobody.
+    secret = surprises.is_secret(campaign)
+    counts = {code: n for code, n in stands.counts.items() if not secret or code in surprises.GONE}
     # A campaign that runs by itself has no end: its many mails are counted by state only.
     states = [(State(code).label, n, urlencode({"state": code}), asked == {"state": code})
-              for code, n in sorted(stands.counts.items(), key=lambda one: -one[1])]  # fmt: skip
+              for code, n in sorted(counts.items(), key=lambda one: -one[1])]  # fmt: skip
     reasons = [(sentence(code) or code, n, urlencode({"reason": code}), asked.get("reason") == code)
-               for code, n in stands.reasons.items()]  # fmt: skip
+               for code, n in stands.reasons.items() if not secret]  # fmt: skip
     return render(
         request,
         "campaigns/people.html",
@@ -77,7 +80,8 @@ def people(request: HttpRequest, pk: int) -> HttpResponse:
             "asked": asked,
             "everybody": not asked,
             "chosen": urlencode(asked),
-            "all": sum(stands.counts.values()),
+            "all": sum(counts.values()),
+            "secret": secret,
             "may_export": access.may(request.user, "pii.view"),
         },
     )

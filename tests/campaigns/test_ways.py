@@ -103,3 +103,10 @@ def test_a_rule_names_recipes_as_the_reader_does(english: Client) -> None:
     for language, name in (("en", "Birthday greeting"), ("de", "Geburtstagsgruß")):
         with override(language):
             assert (str(campaign.pk), name) in options.any_campaign([])
+
+
+def test_the_people_of_a_surprise_are_counted_as_they_are_named(english: Client) -> None:
+    _customer, row = refused("surprise")
+    page = english.get(f"/campaigns/{row.campaign_id}/people")
+    assert (page.context["all"], page.context["states"], page.context["reasons"]) == (0, [], [])
+    assert "told to nobody" in page.content.decode()
