@@ -5,7 +5,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import translation
 from django.utils.timezone import now
 
@@ -318,11 +318,43 @@ def test_the_ledger_counted_again_agrees_after_all_that_can_happen():
     ledger.redeem(parts.code, basket(12), till("shop"), reference="A-1")
     ledger.redeem(sold.code, basket(50), till("shop"), reference="A-2")
     for number, gross in (("A-1", 12), ("A-2", 50)):
-        PurchaseFactory(
-            source=till("shop").source, external_id=number, gross=gross, returned=gross / 2, net=gross / 2
-        )
+        PurchaseFactory(source=till("shop").source, external_id=number, gross=gross, returned=gross / 2, net=gross / 2)
     returns.settle()
     with connection.cursor() as cursor:
         assert [check.violations(cursor) for check in proving.CHECKS] == [0] * len(proving.CHECKS)
         cursor.execute("UPDATE loyalty_coupon SET used = used + 1 WHERE id = %s", [shared.pk])
         assert proving.CHECKS[0].violations(cursor) == 1
+
+
+def twice(made: Coupon) -> None:
+    """The same code on the same purchase, past the guarding statement."""
+    for _time in range(2):
+        Redemption.objects.create(
+            coupon=made, state="redeemed", source=till().source, reference="A-1", basket=50, discount=5,
+            exclusive=False, redeemed_at=now(),
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("wrong", "held"),
+    [
+        (lambda made: batch("percent", 101), "value_fits_kind"),
+        (lambda made: Coupon.objects.filter(pk=made.pk).update(used=2), "used_within_uses"),
+        (lambda made: CouponBatch.objects.filter(pk=made.batch_id).update(budget=5, spent=6), "within_budget"),
+        (twice, "once_a_purchase"),
+    ],
+    ids=["percent over 100", "more uses", "over budget", "one purchase twice"],
+)
+def test_the_database_holds_the_limits_even_if_a_statement_were_wrong(wrong, held):
+    made = coupon()
+    with pytest.raises(IntegrityError, match=held), transaction.atomic():
+        wrong(made)
+
+
+def test_what_a_checkout_holds_is_still_redeemed_after_its_code_was_ended():
+    """Ending a code stops new uses; who is paying already was promised it."""
+    made = coupon(uses=2)
+    held = ledger.reserve(made.code, basket(50), till())
+    ledger.void([made.pk], till(), "lost")
+    assert refusal(lambda: ledger.reserve(made.code, basket(50), till())) == "voided"
+    assert ledger.redeem_reserved(held.pk, till()).state == "redeemed"
