@@ -75,7 +75,7 @@ def measure(rounds: int) -> None:
     def only_metrics() -> None:
         run, in_force = scoring.present_run(), rules.current()
         with transaction.atomic(), connection.cursor() as cursor:
-            scoring._refresh(cursor, run, in_force)
+            scoring.side_by_side(cursor, scoring._parts(cursor, run), lambda own, part: scoring._refresh(own, part, in_force))
 
     def some(how_many: int) -> Callable[[], Any]:
         ids = list(Customer.objects.order_by("?").values_list("pk", flat=True)[:how_many])

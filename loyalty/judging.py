@@ -8,6 +8,7 @@ from typing import Any
 
 from loyalty import stages, status
 from loyalty.barriers import LOCK_IN, WILLING, points_sql, scores_sql, weighted_sql
+from loyalty.metrics import beside
 from loyalty.models import Assessment
 
 PARTS = ("satisfaction", "trust", "commitment", "nev", "involvement")
@@ -116,7 +117,7 @@ SHOWN = f"""
 SELECT m.*, o.stage AS old_stage, o.stage_since AS old_since, o.failing_since AS old_failing,
   NOT %(first)s AND o.customer_id IS NOT NULL AS known,
   {stages.rank_sql("m.raw_stage")} - {stages.rank_sql("o.stage")} AS rise
-FROM ({{types}}) m LEFT JOIN {{assessments}} o ON o.customer_id = m.customer_id
+FROM ({{types}}) m LEFT JOIN {{assessments}} o ON o.customer_id = m.customer_id {{near}}
 OFFSET 0"""
 HELD = """
 SELECT m.*, known AND rise < 0 AND (status = 'lapsed' OR old_failing IS NULL
@@ -143,12 +144,15 @@ def columns() -> list[str]:
     return [field.column for field in fields if field.column not in UNCOMPARED]
 
 
-def judged_sql(*, metrics: str, assessments: str, some: bool) -> str:
-    """SELECT of one judged row a customer of `metrics`, beside what `assessments` held of them."""
-    only = "AND m.customer_id = ANY(%(ids)s)" if some else ""
+def judged_sql(*, metrics: str, assessments: str, which: str = "") -> str:
+    """SELECT of one judged row a customer of `metrics`, beside what `assessments` held of them.
+
+    which: SQL after a customer's number that says whether they are wanted; everybody is where it is left out.
+    """
+    only = f"AND m.customer_id {which}" if which else ""
     interval = INTERVAL.format(
         metrics=metrics, only=only, referred_active=REFERRED_ACTIVE.format(metrics=metrics)
     )  # fmt: skip
     bond = BOND.format(scores=SCORES.format(contract=CONTRACT.format(days=DAYS.format(interval=interval))))
-    shown = SHOWN.format(types=TYPES.format(bond=bond), assessments=assessments)
+    shown = SHOWN.format(types=TYPES.format(bond=bond), assessments=assessments, near=beside("o", which))
     return JUDGED.format(held=HELD.format(shown=shown))

@@ -4,12 +4,16 @@ Every sub-query reads one kind of fact, groups it by customer and is joined once
 customers; a past day uses only what is dated up to it (`docs/scoring.md`, "As of a past day").
 """
 
-from functools import cache
+from functools import lru_cache
 from typing import Any
+
+from django.db.backends.utils import CursorWrapper
 
 from crm import emotions
 from crm.models import AdvocacyAct
 from loyalty.models import Metrics
+
+SOME = "= ANY(%(ids)s)"
 
 # An order is paid or completed with something kept. Net as it stands now …
 NET_NOW = """
@@ -42,16 +46,16 @@ NET_THEN_OF_ONE = """
 # judged, only the greatest buyers' categories pass through text: those whom the planner's statistics name. Whoever they
 # miss is judged slower, not otherwise.
 AS_TEXT = "string_to_array(string_agg(array_to_string(categories, ','), ',') FILTER (WHERE {when}), ',')::bigint[]"
-GREAT_BUYERS = """ARRAY(
+GREAT_BUYERS = """
     SELECT id FROM pg_stats s JOIN pg_class t ON t.oid = format('%%I.%%I', s.schemaname, s.tablename)::regclass
       CROSS JOIN LATERAL unnest(s.most_common_vals::text::bigint[], s.most_common_freqs) AS u(id, share)
     WHERE s.schemaname = 'public' AND s.tablename = 'crm_purchase' AND s.attname = 'customer_id'
       AND share * t.reltuples > 2000
-    ORDER BY share DESC LIMIT 20)"""
+    ORDER BY share DESC LIMIT 20"""
 BOUGHT_BY_SOME = AS_TEXT.format(when="categories <> '{}'")
 BOUGHT_BY_ALL = (
-    f"coalesce(public.f_concat(categories) FILTER (WHERE customer_id <> ALL({GREAT_BUYERS})), "
-    + AS_TEXT.format(when=f"categories <> '{{}}' AND customer_id = ANY({GREAT_BUYERS})")
+    "coalesce(public.f_concat(categories) FILTER (WHERE customer_id <> ALL(%(great_buyers)s)), "
+    + AS_TEXT.format(when="categories <> '{}' AND customer_id = ANY(%(great_buyers)s)")
     + ")"
 )
 
@@ -208,16 +212,17 @@ def columns() -> list[str]:
     return [field.column for field in fields]
 
 
-def facts_sql(*, some: bool, past: bool) -> str:
-    """The statement's SELECT. some: only customers in `%(ids)s`; past: as of a day before today.
+def facts_sql(*, past: bool, which: str = "") -> str:
+    """The statement's SELECT. past: as of a day before today; which: SQL after a customer's number that says whether
+    they are wanted, such as "= ANY(%(ids)s)"; everybody is where it is left out.
 
-    Parameters: day, moment (its end, or now), zone, half_life_days, and ids if `some`.
+    Parameters: day, moment (its end, or now), zone, half_life_days, great_buyers, and those of `which`.
     """
-    only = "AND p.customer_id = ANY(%(ids)s)" if some else ""
+    only = f"AND p.customer_id {which}" if which else ""
     purchases = (NET_THEN if past else NET_NOW).format(only=only)
     own = NET_THEN_OF_ONE if past else NET_NOW.format(only="AND p.customer_id = o.customer_id")
     return FACTS.format(
-        orders=ORDERS.format(purchases=purchases, bought=BOUGHT_BY_SOME if some else BOUGHT_BY_ALL),
+        orders=ORDERS.format(purchases=purchases, bought=BOUGHT_BY_SOME if which == SOME else BOUGHT_BY_ALL),
         category=CATEGORY.format(own=own),
         place=PLACE.format(own=own),
         unallocated=UNALLOCATED.format(only=only),
@@ -227,12 +232,23 @@ def facts_sql(*, some: bool, past: bool) -> str:
         acts=ACTS.format(only=only),
         complaints=COMPLAINTS.format(only=only),
         recorded=RECORDED.format(only=only),
-        these="AND c.id = ANY(%(ids)s)" if some else "",
+        these=f"AND c.id {which}" if which else "",
     )
 
 
-@cache
-def refresh_sql(table: str, *, some: bool, past: bool) -> str:
+def beside(table: str, which: str) -> str:
+    """SQL that narrows a joined table to the same part, so that no half reads all of it; few are found by key anyway."""
+    return f"AND {table}.customer_id {which}" if which not in ("", SOME) else ""
+
+
+def great_buyers(cursor: CursorWrapper) -> list[int]:
+    """Numbers of the customers with by far the most purchases, as far as PostgreSQL's statistics know them."""
+    cursor.execute(GREAT_BUYERS, {})
+    return [pk for (pk,) in cursor.fetchall()]
+
+
+@lru_cache(maxsize=32)
+def refresh_sql(table: str, *, past: bool, which: str = "") -> str:
     """Write the facts into `table`, touching only rows that differ."""
     names = columns()
     fresh = ", ".join(f"f.{name}" for name in names)
@@ -240,6 +256,7 @@ def refresh_sql(table: str, *, some: bool, past: bool) -> str:
     updates = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
     return f"""
 INSERT INTO {table} ({", ".join(names)})
-SELECT {fresh} FROM ({facts_sql(some=some, past=past)}) f LEFT JOIN {table} k ON k.customer_id = f.customer_id
+SELECT {fresh} FROM ({facts_sql(past=past, which=which)}) f
+  LEFT JOIN {table} k ON k.customer_id = f.customer_id {beside("k", which)}
 WHERE k.customer_id IS NULL OR ({fresh}) IS DISTINCT FROM ({known})
 ON CONFLICT (customer_id) DO UPDATE SET {updates}"""

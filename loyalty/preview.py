@@ -134,7 +134,7 @@ def _judge(cursor: CursorWrapper, run: scoring.Run, table: str, rules: Rules, rh
     cursor.execute(f"CREATE TEMP TABLE {table} (LIKE {scoring.ASSESSMENTS} INCLUDING DEFAULTS)")
     knows = knowledge.known_kinds(run.moment)
     named = rules.parameters() | rhythm.parameters() | knows | scoring.parameters_of(run, rules)
-    judged = judging.judged_sql(metrics=source, assessments=table, some=True)
+    judged = judging.judged_sql(metrics=source, assessments=table, which=metrics.SOME)
     columns = ", ".join(judging.columns())
     cursor.execute(
         f"INSERT INTO {table} ({columns}, judged_on, judged_at)"
@@ -151,7 +151,7 @@ def _remembered(cursor: CursorWrapper, run: scoring.Run, rules: Rules) -> str:
     like = f"LIKE {scoring.METRICS} INCLUDING DEFAULTS INCLUDING INDEXES"
     cursor.execute(f"CREATE TEMP TABLE preview_metrics ({like})")
     named = scoring.parameters_of(replace(run, ids=ids), rules)
-    cursor.execute(metrics.refresh_sql("preview_metrics", some=True, past=False), named)
+    cursor.execute(metrics.refresh_sql("preview_metrics", past=False, which=metrics.SOME), named)
     return "preview_metrics"
 
 

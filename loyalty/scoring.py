@@ -3,12 +3,14 @@
 Only one judgement runs at a time (an advisory lock), so nobody's change of stage is recorded twice.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from functools import cache
-from typing import Any
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
@@ -25,6 +27,8 @@ from loyalty.barriers import LAYOUT
 from loyalty.cycles import Rhythm, measure
 from loyalty.models import Assessment, Calibration, Metrics, Transition
 
+Answer = TypeVar("Answer")
+
 LOCK = 0x4C4F5941
 LIMIT = 5_000
 FEW = 500
@@ -34,6 +38,10 @@ ASSESSMENTS = Assessment._meta.db_table
 # The joins are written in the order that serves: looking for a better one takes longer than judging a customer.
 FIXED_ORDER = "SET LOCAL join_collapse_limit = 1; SET LOCAL from_collapse_limit = 1"
 ROOM = "SET LOCAL work_mem = '64MB'"
+
+# A statement that writes runs on one core: from so many customers on, halves are judged side by side.
+MANY = 50_000
+PARTS = 2
 
 # MATERIALIZED, because a plan that asks a bare subquery again would skip what it has locked and take more than LIMIT.
 QUEUE_TAKE = """
@@ -55,7 +63,7 @@ CAUSED_LIVE = """(rise < 0
 
 WRITE = """
 WITH changed AS MATERIALIZED (
-  SELECT j.* FROM ({judged}) j LEFT JOIN {assessments} k ON k.customer_id = j.customer_id
+  SELECT j.* FROM ({judged}) j LEFT JOIN {assessments} k ON k.customer_id = j.customer_id {near}
   WHERE k.customer_id IS NULL OR ({new}) IS DISTINCT FROM ({old})),
 written AS (
   INSERT INTO {assessments} ({names}, judged_on, judged_at)
@@ -89,7 +97,9 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Run:
-    """One judgement. past: as of a day before today; first: earlier assessments do not count, raw stages are shown."""
+    """One judgement. past: as of a day before today; first: earlier assessments do not count, raw stages are shown;
+    ids: of these customers only; part: of those only whose number is so, such as "> 7".
+    """
 
     day: date
     moment: datetime
@@ -98,16 +108,17 @@ class Run:
     zone: str = "UTC"
     live_hours: int = 72
     ids: Sequence[int] | None = None
+    part: str = ""
     metrics: str = METRICS
     assessments: str = ASSESSMENTS
 
     @property
-    def some(self) -> bool:
-        return self.ids is not None
+    def which(self) -> str:
+        return self.part if self.ids is None else metrics.SOME
 
     @property
     def only(self) -> str:
-        return "AND t.customer_id = ANY(%(ids)s)" if self.some else ""
+        return f"AND t.customer_id {self.which}" if self.which else ""
 
 
 class PinnedError(RuntimeError):
@@ -244,12 +255,13 @@ def _judge_everybody(
     known = Calibration.objects.filter(pk=1).first()
     run = run or present_run(first=bool(known and known.pinned_on))
     in_force, knows = rules.current(), knowledge.known_kinds(run.moment)
-    cursor.execute(ROOM)
-    _refresh(cursor, run, in_force)
+    parts = _parts(cursor, run)
+    side_by_side(cursor, parts, lambda cursor, part: _refresh(cursor, part, in_force))
     if not keep:
         cursor.execute(f"ANALYZE {run.metrics}")
     rhythm = measure(run.metrics, run.day, in_force)
-    changed, moved = _assess(cursor, run, in_force, rhythm, knows)
+    found = side_by_side(cursor, parts, lambda cursor, part: _assess(cursor, part, in_force, rhythm, knows))
+    changed, moved = (sum(numbers) for numbers in zip(*found, strict=True))
     cursor.execute(f"SELECT count(*) FROM {run.metrics}")
     judged = cursor.fetchone()[0]
     if keep:
@@ -267,10 +279,48 @@ def _judge_some(cursor: CursorWrapper, ids: Sequence[int], known: Calibration) -
     return len(ids)
 
 
+def _parts(cursor: CursorWrapper, run: Run) -> list[Run]:
+    """A run over everybody as runs over parts of about the same size, where the many would make that pay.
+
+    Other connections see nothing of an outer transaction, nor of its temporary tables: then it stays one.
+    """
+    if run.metrics != METRICS or run.past or connection.savepoint_ids or sql.about_how_many("crm_customer") < MANY:
+        return [run]
+    cursor.execute("SELECT min(id), max(id) FROM crm_customer WHERE erased_at IS NULL")
+    first, last = cursor.fetchone()
+    ends = [first + (last - first) * part // PARTS for part in range(1, PARTS)]
+    between = [f"BETWEEN {one + 1} AND {other}" for one, other in pairwise(ends)]
+    return [replace(run, part=part) for part in (f"<= {ends[0]}", *between, f"> {ends[-1]}")]
+
+
+def side_by_side(
+    cursor: CursorWrapper, parts: Sequence[Run], work: Callable[[CursorWrapper, Run], Answer]
+) -> list[Answer]:
+    """Do the work for each part, on as many connections. Each part is committed alone: judging is safe to repeat, and
+    who was waiting in the queue still waits if it is broken off.
+    """
+    if len(parts) == 1:
+        cursor.execute(ROOM)
+        return [work(cursor, parts[0])]
+
+    def alone(part: Run) -> Answer:
+        try:
+            with transaction.atomic(), connection.cursor() as own:
+                own.execute(ROOM)
+                return work(own, part)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(parts)) as pool:
+        return list(pool.map(alone, parts))
+
+
 def _refresh(cursor: CursorWrapper, run: Run, in_force: rules.Rules) -> None:
     named = parameters_of(run, in_force)
+    if run.ids is None:
+        named["great_buyers"] = metrics.great_buyers(cursor)
     cursor.execute(FORGET.format(table=run.metrics, only=run.only), named)
-    _execute(cursor, run, metrics.refresh_sql(run.metrics, some=run.some, past=run.past), named)
+    _execute(cursor, run, metrics.refresh_sql(run.metrics, past=run.past, which=run.which), named)
 
 
 def _assess(
@@ -278,7 +328,7 @@ def _assess(
 ) -> tuple[int, int]:
     named = in_force.parameters() | rhythm.parameters() | knows | parameters_of(run, in_force)
     cursor.execute(FORGET.format(table=run.assessments, only=run.only), named)
-    _execute(cursor, run, _write_sql(run.metrics, run.assessments, run.some), named)
+    _execute(cursor, run, _write_sql(run.metrics, run.assessments, run.which), named)
     changed, moved = cursor.fetchone()
     return changed, moved
 
@@ -291,12 +341,13 @@ def _execute(cursor: CursorWrapper, run: Run, statement: str, named: dict[str, A
         cursor.execute(statement, named)
 
 
-@cache
-def _write_sql(metrics_table: str, assessments: str, some: bool) -> str:
+@lru_cache(maxsize=32)
+def _write_sql(metrics_table: str, assessments: str, which: str) -> str:
     names = judging.columns()
     return WRITE.format(
-        judged=judging.judged_sql(metrics=metrics_table, assessments=assessments, some=some),
+        judged=judging.judged_sql(metrics=metrics_table, assessments=assessments, which=which),
         assessments=assessments,
+        near=metrics.beside("k", which),
         names=", ".join(names),
         new=", ".join(f"j.{name}" for name in names),
         old=", ".join(f"k.{name}" for name in names),
