@@ -21,10 +21,10 @@ def score_all_once_a_day() -> int:
         return 0
     judged = scoring.score_all().judged
     figures.want_all()
-    update_months.delay(facts=True)
-    refit_lifetime_value.delay()
-    recheck_bond.delay()
-    refresh_wanted_figures.delay()
+    update_months.delay_on_commit(facts=True)
+    refit_lifetime_value.delay_on_commit()
+    recheck_bond.delay_on_commit()
+    refresh_wanted_figures.delay_on_commit()
     return judged
 
 
@@ -39,7 +39,7 @@ def update_months(facts: bool = False) -> int:
     """Judge the month ends that are due, for a minute; calls itself again while some are left."""
     done = months.fill(seconds=60, facts=facts)
     if done.left:
-        update_months.delay(facts=facts)
+        update_months.delay_on_commit(facts=facts)
     return done.judged
 
 
