@@ -10,11 +10,14 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from campaigns import wake
 from campaigns.models import Campaign, Delivery
 from crm.models import User
 from crm.privacy import audit
+
+SHOWN = 50
 
 # A receipt is better evidence than a person's guess, and what is over is over: a late greeting is worse than none.
 SEND_AGAIN = """
@@ -37,6 +40,12 @@ class Decided:
 
     changed: int
     left: int
+
+
+def shown(campaign: Campaign) -> QuerySet[Delivery]:
+    """The latest unclear mails of a campaign, as many as a page lists, with their customers."""
+    rows = Delivery.objects.filter(campaign=campaign, state=Delivery.State.UNKNOWN).select_related("customer")
+    return rows.order_by("-sending_at", "pk")[:SHOWN]
 
 
 def send_again(campaign: Campaign, ids: Sequence[UUID] | None, by: User | None) -> Decided:

@@ -11,8 +11,8 @@ from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from campaigns import breaker, couponing, mail_use, progress, recipes, tracking
-from campaigns.models import Campaign, Delivery
+from campaigns import breaker, couponing, mail_use, progress, recipes, tracking, unclear
+from campaigns.models import Campaign
 from campaigns.reasons import sentence, why_closed
 from campaigns.views import drafts
 from campaigns.views.drafts import mailing_of
@@ -22,7 +22,6 @@ from crm import access, display
 from crm.access import requires
 from loyalty.stages import STAGES
 
-UNKNOWN_SHOWN = 50
 LIVE = (Campaign.Status.SCHEDULED, Campaign.Status.RUNNING, Campaign.Status.PAUSED)
 # A large mailing takes longer to count, and its figures move little in a few seconds.
 LARGE = 50_000
@@ -49,7 +48,6 @@ def state(request: HttpRequest, pk: int) -> HttpResponse:
 def _watched(campaign: Campaign) -> dict[str, Any]:
     stands = progress.of_campaign(campaign)
     tally = tally_of(stands.counts)
-    unknown = Delivery.objects.filter(campaign=campaign, state=Delivery.State.UNKNOWN).select_related("customer")
     whole = sum(stands.counts.values())
     return {
         "campaign": campaign,
@@ -66,7 +64,7 @@ def _watched(campaign: Campaign) -> dict[str, Any]:
         "held_out": stands.reasons.get("hold_out", 0),
         "rate": _rate(stands),
         "left": progress.about(stands.left) if stands.left and stands.open else "",
-        "unknown": unknown.order_by("-sending_at", "pk")[:UNKNOWN_SHOWN] if tally.unknown else [],
+        "unknown": unclear.shown(campaign) if tally.unknown else [],
         "live": campaign.status in LIVE,
         "every": OFTEN if whole < LARGE else SELDOM,
         "move": MoveForm() if campaign.status in LIVE and not tally.sent + tally.unknown else None,

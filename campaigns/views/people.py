@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -18,7 +19,6 @@ from campaigns import progress, recipes, surprises, unclear
 from campaigns.models import Campaign, Delivery
 from campaigns.panels import mail_of
 from campaigns.reasons import sentence
-from campaigns.views.drafts import mailing_of
 from crm import access, display
 from crm.access import requires
 from crm.privacy import exports
@@ -50,7 +50,10 @@ def _chosen(request: HttpRequest, campaign: Campaign) -> tuple[QuerySet[Delivery
 @requires("campaigns.view")
 @require_GET
 def people(request: HttpRequest, pk: int) -> HttpResponse:
-    """A page of a campaign's people, in the order of their mails' numbers. Eight queries, however many there are."""
+    """A page of a campaign's people, in the order of their mails' numbers. Nine queries, however many there are.
+
+    Mails of a recipe's own campaign that stay unclear are decided here; those of a mailing on the page of its run.
+    """
     campaign = _campaign(pk)
     rows, asked = _chosen(request, campaign)
     after = _number(request.GET.get("after", ""))
@@ -83,8 +86,16 @@ def people(request: HttpRequest, pk: int) -> HttpResponse:
             "all": sum(counts.values()),
             "secret": secret,
             "may_export": access.may(request.user, "pii.view"),
+            "unclear": (number := stands.counts.get(State.UNKNOWN, 0)),
+            "unknown": unclear.shown(campaign) if number and _is_decided_here(campaign) else [],
         },
     )
+
+
+def _is_decided_here(campaign: Campaign) -> bool:
+    """A mailing's unclear mails stand on the page of its run; mails that are owed go again by themselves."""
+    recipe = recipes.everything().get(campaign.recipe)
+    return campaign.standing and recipe is not None and recipe.message_class != "transactional"
 
 
 @requires("pii.view")
@@ -129,7 +140,8 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
 
     `do`: again or sent. `mail`: the numbers of mails, or `all=1`.
     """
-    campaign = mailing_of(pk)
+    campaign = _campaign(pk)
+    back = reverse("campaign_people" if campaign.standing else "mailing", args=[pk])
     asked = request.POST if request.method == "POST" else request.GET
     do = asked.get("do", "")
     if do not in ("again", "sent"):
@@ -137,13 +149,16 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     ids = None if asked.get("all") else _numbers(asked.getlist("mail"))
     if ids is not None and not ids:
         messages.error(request, _("Choose at least one mail first."))
-        return redirect("mailing", pk)
+        return redirect(back)
     if request.method == "POST":
         _done(request, campaign, do, ids)
-        return redirect("mailing", pk)
+        return redirect(back)
     rows = Delivery.objects.filter(campaign=campaign, state=State.UNKNOWN)
     number = rows.count() if ids is None else rows.filter(pk__in=ids).count()
-    context = {"campaign": campaign, "do": do, "ids": ids or [], "all": ids is None, "number": number}
+    context = {
+        "campaign": campaign, "name": recipes.name_of(campaign), "back": back, "do": do, "ids": ids or [],
+        "all": ids is None, "number": number,
+    }  # fmt: skip
     return render(request, "campaigns/decide.html", context)
 
 

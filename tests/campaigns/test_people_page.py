@@ -9,6 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
+from campaigns import recipes
 from campaigns.models import Campaign, Delivery
 from crm.models import AuditEntry, Shop
 from tests.campaigns.people import mailing, open_shop, person
@@ -146,6 +147,17 @@ class TestUnclear:
         assert "never gets it" in marketer.get(path, {"do": "sent", "all": "1"}).content.decode()
         marketer.post(path, {"do": "sent", "all": "1"})
         assert Delivery.objects.filter(state="sent").count() == 2
+
+    def test_of_a_recipe_that_runs_by_itself_are_decided_on_its_people_page(self) -> None:
+        campaign = recipes.standing_campaign(recipes.everything()["birthday"])
+        one = DeliveryFactory(campaign=campaign, state="unknown", sending_at=now(), not_after=now() + timedelta(days=1))
+        marketer, people = as_role("marketer"), f"/campaigns/{campaign.pk}/people"
+        path = f"/campaigns/mailings/{campaign.pk}/unclear"
+        assert path in marketer.get(people).content.decode()
+        assert people in marketer.get(path, {"do": "again", "mail": str(one.pk)}).content.decode()
+        answer = marketer.post(path, {"do": "again", "mail": str(one.pk)}, follow=True)
+        assert answer.redirect_chain[-1][0] == people and path not in answer.content.decode()
+        assert Delivery.objects.get(pk=one.pk).state == "planned"
 
     def test_need_a_choice_and_the_right_to_decide(self, running: Campaign) -> None:
         path = f"/campaigns/mailings/{running.pk}/unclear"
