@@ -5,6 +5,7 @@ The customer's row is locked first, so that a withdrawal comes either before the
 
 from datetime import timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
@@ -109,7 +110,7 @@ def gate(order: composing.Order, token: UUID, shop: Shop, transport_name: str = 
         "ground": order.ground,
         "tracking": order.tracking,
         "coupon_batch": order.coupon_batch,
-        "day": days.today(),
+        "day": days.today(ZoneInfo(shop.time_zone)),
         "zone": shop.time_zone,
         "lease": 2 * lease(),
         "transport": transport_name,
