@@ -102,8 +102,9 @@ def _field(field: BoundField) -> str | None:
         return f'<div class="sk-field"><div class="sk-check">{field}{label}</label></div>{_notes(field)}</div>'
     if field.use_fieldset:
         return None
-    optional = "" if field.field.required else f' <span class="sk-optional">{text(gettext("(optional)"))}</span>'
-    return f'<div class="sk-field">{f"{label}{optional}</label>" if field.label else ""}{field}{_notes(field)}</div>'
+    mark = getattr(field.field, "mark", "") or ("" if field.field.required else gettext("(optional)"))
+    marked = f' <span class="sk-optional">{text(mark)}</span>' if mark else ""
+    return f'<div class="sk-field">{f"{label}{marked}</label>" if field.label else ""}{field}{_notes(field)}</div>'
 
 
 def _notes(field: BoundField) -> str:

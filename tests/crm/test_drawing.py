@@ -24,6 +24,8 @@ class Everything(Styled, forms.Form):
     radio = forms.ChoiceField(choices=[("x", "X")], widget=forms.RadioSelect)
     hidden = forms.CharField(widget=forms.HiddenInput)
     secret = forms.CharField(widget=forms.PasswordInput(render_value=True))
+    awaited = forms.CharField(required=False)
+    awaited.mark = "(before <the> launch)"  # type: ignore[attr-defined]
 
 
 FIELDS = list(Everything.base_fields)
