@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from email.headerregistry import Address as MailAddress
 from email.utils import format_datetime
 from typing import Any
@@ -12,11 +12,10 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import connection
-from django.utils import formats, translation
 from django.utils.html import escape
 from django.utils.timezone import now
 
-from campaigns import couponing, recipes, rendering, return_path, tracking, transport
+from campaigns import couponing, local_days, recipes, rendering, return_path, tracking, transport
 from campaigns.message import StableMessage
 from campaigns.models import TemplateVersion
 from crm import links, permission, salutation, tokens
@@ -228,7 +227,7 @@ def values(order: Order, shop: Shop, language: str) -> dict[str, str]:
     if order.purchase:
         common |= {
             "purchase_number": order.purchase["number"],
-            "purchase_date": day_text(order.purchase["day"], language),
+            "purchase_date": local_days.written(order.purchase["day"], language),
             "place": order.purchase["place"],
         }
     recipe = recipes.everything()[order.recipe]
@@ -236,9 +235,3 @@ def values(order: Order, shop: Shop, language: str) -> dict[str, str]:
         about = {"options": order.options, "cause": order.cause}
         common |= recipe.more_values(about | dict(order.occasion), language)
     return common | dict(order.own)
-
-
-def day_text(day: date, language: str) -> str:
-    """A day as it is written out in a language, such as "2. November 2026"."""
-    with translation.override(language):
-        return formats.date_format(day, "DATE_FORMAT")

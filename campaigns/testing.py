@@ -1,12 +1,13 @@
 """A mailing to oneself, made exactly as every other mail is, and never to anybody else."""
 
 import time
+from datetime import date
 from uuid import UUID, uuid4
 
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from campaigns import composing, couponing, recipes, transport
+from campaigns import composing, couponing, local_days, recipes, transport
 from campaigns.filling import COUPON_VALUES
 from campaigns.message import StableMessage
 from campaigns.models import Campaign
@@ -18,6 +19,15 @@ from crm.models import Shop, User
 SECONDS = 20.0
 # An invented person with what goes wrong most often: a title, umlauts, a hyphen.
 PERSONA = salutation.Address("person", "ms", "Dr.", "Jördis", "Wüstenhagen-Özdemir")
+PURCHASE_DAY = date(2026, 11, 2)
+# How the examples of a coupon read in other languages than the first.
+COUPON_IN = {
+    "en": {
+        "coupon_worth": "€5.00",
+        "coupon_terms": "Worth: €5.00. From a purchase of €20.00.",
+        "coupon_valid_until": "31 Dec 2026",
+    }
+}
 
 
 class TestMailError(ValueError):
@@ -50,8 +60,11 @@ def order_for(campaign: Campaign, address: str, language: str) -> composing.Orde
 
 
 def _examples(recipe: Recipe, language: str) -> dict[str, str]:
-    told = recipe.more_values(recipe.example, language) if recipe.more_values and recipe.example else {}
-    return dict(recipe.values) | dict(told) | (COUPON_VALUES if recipe.brings == "always" else {})
+    told = dict(recipe.more_values(recipe.example, language)) if recipe.more_values and recipe.example else {}
+    if "purchase_date" in recipe.values:
+        told["purchase_date"] = local_days.written(PURCHASE_DAY, language)
+    coupon = COUPON_VALUES | COUPON_IN.get(language, {}) if recipe.brings == "always" else {}
+    return dict(recipe.values) | told | coupon
 
 
 def send_to_myself(campaign: Campaign, user: User, language: str) -> str:

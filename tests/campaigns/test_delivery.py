@@ -24,13 +24,14 @@ def shop() -> Shop:
 
 def test_a_live_purchase_is_thanked_for_once(smtp_sink: SmtpSink) -> None:
     anna = person("anna@example.test", "newsletter", salutation="ms", title="Dr.", family_name="Müller")
-    purchase = buys(anna)
+    purchase = buys(anna, ordered_on=date(2026, 11, 2))
     planning.plan_due()
     planning.plan_due()
     deliver()
     deliver()
     [mail] = smtp_sink.messages
     assert mail["To"] == "anna@example.test"
+    assert "am 2.\u00a0November 2026" in mail.get_body(("plain",)).get_content()
     assert mail["From"] == "Kim Beispiel <kim@shop.test>"
     assert mail["Reply-To"] == "antwort@shop.test"
     assert "Sehr geehrte Frau Dr. Müller," in mail.get_body(("plain",)).get_content()

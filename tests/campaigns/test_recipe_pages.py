@@ -103,6 +103,12 @@ def test_a_new_text_is_the_next_version_and_what_is_planned_keeps_its_own(market
     assert marketer.get(f"{PAGE}preview?version=9").status_code == 404
 
 
+@pytest.mark.parametrize(("code", "said"), [("thank_you", "on 2 November 2026"), ("coupon", "Worth: €5.00.")])
+def test_an_english_preview_has_english_examples(marketer, code, said):
+    shown = marketer.get(f"/campaigns/recipes/{code}/preview?language=en&form=text").content.decode()
+    assert said in shown and "Wert" not in shown
+
+
 def test_back_to_the_text_it_came_with(marketer):
     marketer.post(f"{PAGE}text", written())
     marketer.post(f"{PAGE}reset")

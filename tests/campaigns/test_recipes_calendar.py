@@ -231,7 +231,7 @@ class TestContractEnd:
         [mail] = smtp_sink.messages
         said = mail.get_body(("plain",)).get_content().replace("\u00a0", " ")
         assert mail["Reply-To"] == "mara@shop.test" and mail["List-Unsubscribe"] is None
-        assert "15. Juli 2026" in mail["Subject"] and "Mara Muster spricht gern mit Ihnen" in said
+        assert "15. Juli 2026" in mail["Subject"] and "Sie sprechen mit: Mara Muster." in said
         assert "verlängert" not in said
 
     def test_says_that_it_would_renew(self, smtp_sink: SmtpSink) -> None:

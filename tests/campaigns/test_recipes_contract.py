@@ -1,6 +1,7 @@
 """What holds for every folder below `campaigns/recipes/`; a new one is found by itself."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +54,14 @@ def text_of(recipe: Recipe) -> TemplateVersion:
 def test_every_folder_is_a_recipe_of_its_name():
     names = {path.parent.name for path in Path(folders[0]).glob("*/__init__.py")}
     assert names == recipes.everything().keys() == {recipe.code for recipe in RECIPES}
+
+
+@each
+def test_a_name_that_holds_a_comma_breaks_no_sentence(recipe: Recipe) -> None:
+    """“Mirjam Kästner, Rösterei Amsel” stands at the end of a line or sentence."""
+    for block in recipe.blocks:
+        for text in block["text"].values():
+            assert not re.search(r"\{\{ (signed_by|sender_name) \}\}(?!\.?(\n|$|\{%))", text), text
 
 
 @each

@@ -28,10 +28,10 @@ BLOCKS = (
     {
         "kind": "reason",
         "text": {
-            "de": "{{ signed_by }} spricht gern mit Ihnen darüber, was danach sein soll: so weiter, anders oder gar nicht. "
-            "Antworten Sie einfach auf diese Mail und nennen Sie Tag und Uhrzeit, die Ihnen passen.",
-            "en": "{{ signed_by }} is happy to talk with you about what should come next: as before, differently, or not at "
-            "all. Just reply to this mail with a day and time that suit you.",
+            "de": "Was danach sein soll, besprechen wir gern mit Ihnen: so weiter, anders oder gar nicht. Antworten Sie "
+            "einfach auf diese Mail und nennen Sie Tag und Uhrzeit, die Ihnen passen. Sie sprechen mit: {{ signed_by }}.",
+            "en": "We are happy to talk with you about what should come next: as before, differently, or not at all. Just "
+            "reply to this mail with a day and time that suit you. You will talk to: {{ signed_by }}.",
         },
     },
     {
