@@ -23,7 +23,7 @@ from crm.display import day as day_text
 from crm.display import number
 from crm.models import Customer
 from loyalty import cross_buying, metrics, scoring
-from loyalty.drilldown import DrillDown, raw
+from loyalty.drilldown import DrillDown, among, raw
 
 FIELDS = {"r": "last_order_on", "f": "orders", "m": "value"}
 MOST_MONTHS, MOST_DAYS = 1_200, 36_500
@@ -96,7 +96,7 @@ def by_cohort(customers: QuerySet[Customer], value: str) -> QuerySet[Customer]:
     start, end, since = read_cohort(value)
     if since is None:
         return customers.filter(metrics__orders__gt=0, metrics__first_order_on__range=(start, end))
-    return customers.filter(pk__in=RawSQL(BOUGHT_SINCE, [start, end, later(start, since), since]))  # noqa: S611 - ours
+    return among(customers, BOUGHT_SINCE, [start, end, later(start, since), since])
 
 
 def back_words(value: str) -> str:

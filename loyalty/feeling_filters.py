@@ -13,27 +13,34 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from crm.days import shop_zone
-from crm.models import Customer
+from crm.models import Answer, Customer
 from crm.models.contact import Touchpoint
-from loyalty import motivators, nev, nev_facts, rules, scoring, voices, wallet
-from loyalty.drilldown import DrillDown, Words, raw
+from loyalty import motivators, nev, nev_facts, scoring, voices, wallet
+from loyalty.drilldown import DrillDown, Words, among
 from loyalty.nev import Group
 
 TEAM = "team"
 UNITS = ("", "month", "quarter")
-OF_GROUP = f"""
-SELECT customer_id FROM ({nev_facts.RESPONSES}) r WHERE own = %(own)s AND kind = %(kind)s
-  AND (%(place)s = '' OR coalesce(nullif(touchpoint, ''), '{nev.UNNAMED}') = %(place)s)
-  AND (%(unit)s = '' OR date_trunc(nullif(%(unit)s, ''), day)::date = %(period)s::date)"""
-MOVED = f"SELECT customer_id FROM ({motivators.SAID}) said WHERE motivator = %(motivator)s"
+# The same answers as `nev_facts.RESPONSES`, of one kind, without their values: an index alone answers it.
+DATED = "(%(unit)s = '' OR date_trunc(nullif(%(unit)s, ''), {day})::date = %(period)s::date)"
+PLACED = "(%(place)s = '' OR coalesce(nullif({place}, ''), '" + nev.UNNAMED + "') = %(place)s)"
+OF_FORM = """
+SELECT a.customer_id FROM crm_answer a
+WHERE a.form = %(kind)s AND a.origin = %(origin)s AND {within}
+GROUP BY a.customer_id, a.response HAVING {valid} AND {placed} AND {dated}"""
+OF_TAGS = f"""
+SELECT i.customer_id FROM crm_interaction i
+WHERE {nev_facts.WITHIN.format(at="i.occurred_at")} AND {PLACED.format(place="i.touchpoint")}
+  AND {DATED.format(day="(i.occurred_at AT TIME ZONE %(zone)s)::date")}
+  AND EXISTS (SELECT FROM crm_interactionemotion e WHERE e.interaction_id = i.id AND (e.origin = 'customer_self') = %(own)s)"""
+MOVED = f"SELECT customer_id FROM ({motivators.SAID_BY_ANYBODY}) said WHERE motivator = %(motivator)s"
 # Which of those who named a motivator: condition and words.
 PARTS: dict[str, tuple[str, Words]] = {
     "": ("TRUE", ""),
     "top": ("top", gettext_lazy("among the three most important")),
     "connected": (motivators.CONNECTS, gettext_lazy("connected by it")),
 }
-LATEST = f"SELECT customer_id FROM ({voices.LATEST}) latest WHERE item = %(item)s"
+LATEST = f"SELECT customer_id FROM ({voices.LATEST_OF_ONE}) latest WHERE {{condition}}"
 ITEMS: dict[str, Words] = {
     "nps": gettext_lazy("willing to recommend"),
     "csat": gettext_lazy("satisfaction"),
@@ -102,7 +109,17 @@ def period_name(unit: str, period: date) -> str:
 def answered(customers: QuerySet[Customer], value: str) -> QuerySet[Customer]:
     kind, place, unit, period, own = read(value)
     named = nev_facts.window() | {"kind": kind, "place": place, "unit": unit, "period": period, "own": own}
-    return customers.filter(pk__in=raw(OF_GROUP, named))
+    named["origin"] = Answer.Origin.CUSTOMER_SELF if own else Answer.Origin.STAFF_ESTIMATE
+    return among(customers.filter(is_test=False), OF_TAGS if kind == nev.TAGS else _of_form(kind), named)
+
+
+def _of_form(form: str) -> str:
+    return OF_FORM.format(
+        within=nev_facts.WITHIN.format(at="a.answered_at"),
+        valid=nev_facts.answered_enough(form),
+        placed=PLACED.format(place="max(a.touchpoint)"),
+        dated=DATED.format(day=nev_facts.DAY.format(at="a.answered_at")),
+    )
 
 
 def moved_by(customers: QuerySet[Customer], value: str) -> QuerySet[Customer]:
@@ -128,14 +145,14 @@ def with_gap(customers: QuerySet[Customer], value: str) -> QuerySet[Customer]:
 
 def connected(customers: QuerySet[Customer], value: str) -> QuerySet[Customer]:
     having = "bool_or({connects})" if value == "yes" else "NOT bool_or({connects})"
-    statement = f"""SELECT customer_id FROM ({motivators.SAID}) said WHERE top AND fulfilment IS NOT NULL
+    statement = f"""SELECT customer_id FROM ({motivators.SAID_BY_ANYBODY}) said WHERE top AND fulfilment IS NOT NULL
       GROUP BY customer_id HAVING {having.format(connects=motivators.CONNECTS)}"""
-    return customers.filter(pk__in=raw(statement, motivators.parameters(scoring.shown_day())))
+    return among(customers.filter(is_test=False), statement, motivators.parameters(scoring.shown_day()))
 
 
 def _moved(customers: QuerySet[Customer], value: str, statement: str) -> QuerySet[Customer]:
     named = motivators.parameters(scoring.shown_day()) | {"motivator": motivators.BY_CODE[value].code}
-    return customers.filter(pk__in=raw(statement, named))
+    return among(customers.filter(is_test=False), statement, named)
 
 
 def read_said(value: str) -> tuple[str, str, Words]:
@@ -151,11 +168,11 @@ def said_words(value: str) -> Words:
 
 def said(customers: QuerySet[Customer], value: str) -> QuerySet[Customer]:
     item, condition, _words = read_said(value)
-    day = scoring.shown_day()
     if item in wallet.SAYING:
-        return customers.filter(pk__in=raw(wallet.SAYING[item], {"day": day, "days": wallet.DAYS}))
-    named = {"zone": str(shop_zone()), "day": day, "window": rules.current().nev_window_days, "item": item}
-    return customers.filter(pk__in=raw(f"{LATEST} AND {condition}", named))
+        return among(customers.filter(is_test=False), wallet.SAYING[item], nev_facts.window(wallet.DAYS))
+    return among(
+        customers.filter(is_test=False), LATEST.format(condition=condition), nev_facts.window() | {"item": item}
+    )
 
 
 def _motivator(value: str) -> str:

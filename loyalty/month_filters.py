@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from crm.models import Customer
 from loyalty import badges
 from loyalty.barriers import BY_CODE, EMOTIONAL, place_of
-from loyalty.drilldown import DrillDown
+from loyalty.drilldown import DrillDown, among_rows
 from loyalty.models import MonthEnd, Standing
 from loyalty.months import CLASSES, COLUMNS, LAYOUT, MARKS, NOT_YET, STAGE_MARKS
 
@@ -53,7 +53,7 @@ def by_standing(customers: QuerySet[Customer], value: str) -> QuerySet[Customer]
     if place is None:
         return customers.none()
     stood = Standing.objects.annotate(mark=mark_at(COLUMNS[kind], place)).filter(mark__in=marks_of(kind, code))
-    return customers.filter(pk__in=stood.values("pk"))
+    return among_rows(customers, stood)
 
 
 def marks_of(kind: str, code: str) -> list[str]:
@@ -104,7 +104,7 @@ def by_movement(customers: QuerySet[Customer], value: str) -> QuerySet[Customer]
     else:
         way = {UP: "now__gt", DOWN: "now__lt", SAME: "now"}[codes[0]]
         found = moved.exclude(old__in=("", NOT_YET)).filter(**{way: F("old")})
-    return customers.filter(pk__in=found.values("pk"))
+    return among_rows(customers, found)
 
 
 def read_movement(value: str) -> tuple[date, date, tuple[str, ...]]:

@@ -7,7 +7,7 @@ our convention. Health, belief and other special data (Art. 9 GDPR) must never b
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -202,16 +202,21 @@ def months_before(day: date, months: int) -> date:
 
 # Set-based, for everybody: the latest own word on each motivator, the three most important of them
 
-SAID = f"""
+
+def _said(people: str) -> str:
+    return f"""
   SELECT e.*, row_number() OVER (PARTITION BY customer_id ORDER BY importance DESC, recorded_at DESC, id DESC) <= {TOP} AS top
   FROM (
     SELECT DISTINCT ON (e.customer_id, e.motivator) e.customer_id, e.motivator, e.importance, e.fulfilment, e.recorded_at, e.id
-    FROM crm_motivatorevidence e JOIN crm_customer c ON c.id = e.customer_id
-    WHERE e.origin = 'self_report' AND e.motivator = ANY(%(known)s)
-      AND c.merged_into_id IS NULL AND c.erased_at IS NULL AND NOT c.is_test
-      AND (e.recorded_at AT TIME ZONE %(zone)s)::date > %(since)s::date
-      AND (e.recorded_at AT TIME ZONE %(zone)s)::date <= %(day)s::date
+    FROM crm_motivatorevidence e {people}
+      AND e.origin = 'self_report' AND e.motivator = ANY(%(known)s)
+      AND e.recorded_at >= %(start)s AND e.recorded_at < %(end)s
     ORDER BY e.customer_id, e.motivator, e.recorded_at DESC, e.id DESC) e"""
+
+
+SAID = _said("""JOIN crm_customer c ON c.id = e.customer_id
+    WHERE c.merged_into_id IS NULL AND c.erased_at IS NULL AND NOT c.is_test""")
+SAID_BY_ANYBODY = _said("WHERE TRUE")
 CONNECTS = f"top AND fulfilment >= {FULFILLED_FROM}"
 GAP = f"importance >= {IMPORTANT_FROM} AND fulfilment <= {MISSING_UP_TO}"
 SCORE = f"""
@@ -227,7 +232,12 @@ FROM ({SAID}) said GROUP BY motivator"""
 
 
 def parameters(day: date) -> dict[str, Any]:
-    return {"zone": str(shop_zone()), "day": day, "since": months_before(day, MONTHS), "known": list(BY_CODE)}
+    start, end, zone = months_before(day, MONTHS) + timedelta(days=1), day + timedelta(days=1), shop_zone()
+    return {
+        "start": datetime.combine(start, time(), zone),
+        "end": datetime.combine(end, time(), zone),
+        "known": list(BY_CODE),
+    }
 
 
 @figure("motivators", live=False)

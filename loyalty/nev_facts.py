@@ -21,10 +21,11 @@ def _items(codes: Iterable[str]) -> str:
     return ", ".join(f"'nev_{code}'" for code in codes)
 
 
-def _valid(form: str) -> str:
+def answered_enough(form: str) -> str:
+    """Whether a response to this form has a value, over its answers."""
     asked = emotions.FORMS[form]
     return (
-        f"form = '{form}' AND count(*) FILTER (WHERE item IN ({_items(asked.positive)})) >= {asked.least_positive}"
+        f"count(*) FILTER (WHERE item IN ({_items(asked.positive)})) >= {asked.least_positive}"
         f" AND count(*) FILTER (WHERE item IN ({_items(asked.negative)})) >= {asked.least_negative}"
     )
 
@@ -48,7 +49,7 @@ RESPONSES = f"""
   FROM crm_answer a JOIN crm_customer c ON c.id = a.customer_id
   WHERE a.item LIKE 'nev\\_%%' AND {PEOPLE} AND {WITHIN.format(at="a.answered_at")}
   GROUP BY a.customer_id, a.response, a.form, a.origin
-  HAVING {_valid(FULL)} OR {_valid(SHORT)}
+  HAVING a.form = '{FULL}' AND {answered_enough(FULL)} OR a.form = '{SHORT}' AND {answered_enough(SHORT)}
   UNION ALL
   SELECT i.customer_id, '{TAGS}', e.origin = 'customer_self', i.touchpoint,
     {DAY.format(at="i.occurred_at")}, 100 * avg({SIGN}), NULL, NULL, NULL, NULL
@@ -95,13 +96,14 @@ SELECT kind, count(*), sum(n), round(avg(p.mean), 8), stddev_samp(p.mean)::float
 FROM per_customer p JOIN shop USING (kind) GROUP BY kind"""
 
 
-def window() -> dict[str, Any]:
-    """The days that count, as the statements need them."""
-    days, day = rules.current().nev_window_days, scoring.shown_day()
+def window(days: int | None = None) -> dict[str, Any]:
+    """The days that count, as the statements need them; as many as the rules say if not told."""
+    days, day = days or rules.current().nev_window_days, scoring.shown_day()
     zone = shop_zone()
     return {
         "zone": str(zone),
         "window": days,
+        "day": day,
         "start": datetime.combine(day - timedelta(days=days - 1), time(), zone),
         "end": datetime.combine(day + timedelta(days=1), time(), zone),
     }

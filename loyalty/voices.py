@@ -11,23 +11,27 @@ from typing import Any
 
 from django.db import connection
 
-from crm.days import shop_zone
-from loyalty import rules, scoring, students_t
+from loyalty import nev_facts, students_t
 from loyalty.figures import figure
 from loyalty.overview import NORMAL_95, Share
 from loyalty.status import status_sql
 
 CONTENT_FROM = 8
 
+ITEMS = ("csat", "nps", "ces", "disconfirmation")
+WINDOW = "a.origin = 'customer_self' AND a.answered_at >= %(start)s AND a.answered_at < %(end)s"
 # Each customer's latest own answer to each item within the window: who answers often has one voice, too.
-LATEST = """
+LATEST = f"""
   SELECT DISTINCT ON (a.customer_id, a.item) a.customer_id, a.item, a.value
   FROM crm_answer a JOIN crm_customer c ON c.id = a.customer_id
-  WHERE a.item IN ('csat', 'nps', 'ces', 'disconfirmation') AND a.origin = 'customer_self'
+  WHERE a.item IN {ITEMS} AND {WINDOW}
     AND c.merged_into_id IS NULL AND c.erased_at IS NULL AND NOT c.is_test
-    AND (a.answered_at AT TIME ZONE %(zone)s)::date > %(day)s::date - %(window)s
-    AND (a.answered_at AT TIME ZONE %(zone)s)::date <= %(day)s::date
   ORDER BY a.customer_id, a.item, a.answered_at DESC, a.id DESC"""
+# The same of one item, of whoever it may be: the index alone answers it.
+LATEST_OF_ONE = f"""
+  SELECT DISTINCT ON (a.customer_id) a.customer_id, a.value
+  FROM crm_answer a WHERE a.item = %(item)s AND {WINDOW}
+  ORDER BY a.customer_id, a.answered_at DESC, a.id DESC"""
 TALLY = f"""
 SELECT item, count(*), count(*) FILTER (WHERE value >= 9), count(*) FILTER (WHERE value <= 6),
   count(*) FILTER (WHERE value < 0), count(*) FILTER (WHERE value = 0), count(*) FILTER (WHERE value > 0),
@@ -96,20 +100,19 @@ class Voices:
 
 @figure("voices", live=False)
 def figures() -> dict[str, Any]:
-    window, day = rules.current().nev_window_days, scoring.shown_day()
-    named: dict[str, Any] = {"zone": str(shop_zone()), "day": day, "window": window}
+    named = nev_facts.window()
     with connection.cursor() as cursor:
         cursor.execute(TALLY, named)
         items = {item: row for item, *row in cursor.fetchall()}
         cursor.execute(GONE, named)
         content, gone = cursor.fetchone()
-    return {"window": window, "items": items, "gone": [gone, content]}
+    return {"window": named["window"], "items": items, "gone": [gone, content]}
 
 
 def voices(stored: Mapping[str, Any]) -> Voices:
     """The stored figure `voices` with its intervals."""
     nothing = [0, 0, 0, 0, 0, 0, None, 0.0]
-    items = {item: stored["items"].get(item, nothing) for item in ("csat", "nps", "ces", "disconfirmation")}
+    items = {item: stored["items"].get(item, nothing) for item in ITEMS}
     asked = items["disconfirmation"]
     return Voices(
         window=stored["window"],

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection
 
-from loyalty import scoring
+from loyalty import nev_facts
 from loyalty.estimates import mean_of
 from loyalty.figures import figure
 
@@ -22,7 +22,7 @@ SHEETS = """
     max(value) FILTER (WHERE item = 'wallet_rank')::float8 AS rank,
     max(value) FILTER (WHERE item = 'wallet_shops')::float8 AS shops
   FROM crm_answer WHERE origin = 'customer_self' AND item IN ('wallet_share', 'wallet_rank', 'wallet_shops')
-    AND answered_at > %(day)s::date - %(days)s AND answered_at < %(day)s::date + 1
+    AND answered_at >= %(start)s AND answered_at < %(end)s
   GROUP BY 1, 2"""
 # The latest sheet of each customer with the item.
 LATEST = f"""
@@ -54,7 +54,7 @@ def allocation(rank: int, shops: int) -> float:
 def wallet() -> dict[str, Any]:
     """Mean share as customers say, and as follows from places: {value, low, high, n} each."""
     with connection.cursor() as cursor:
-        cursor.execute(LATEST, {"day": scoring.shown_day(), "days": DAYS})
+        cursor.execute(LATEST, nev_facts.window(DAYS))
         said, ranked = cursor.fetchone()
     return {"said": _mean(said), "ranked": _mean(ranked), "days": DAYS}
 

@@ -52,7 +52,22 @@ class Answer(models.Model):
                 name="crm_answer_form_of_nev_only",
             ),
         ]
-        indexes = [models.Index(fields=["customer", "-answered_at"], name="crm_answer_of_customer")]
+        indexes = [
+            models.Index(fields=["customer", "-answered_at"], name="crm_answer_of_customer"),
+            # Who said what: each answers a customer list of the insights pages alone.
+            models.Index(
+                fields=["item", "customer", "-answered_at", "-id"],
+                include=["value", "origin"],
+                condition=Q(item__in=["csat", "nps", "ces", "disconfirmation"]),
+                name="crm_answer_latest",
+            ),
+            models.Index(
+                fields=["form", "customer", "response"],
+                include=["item", "answered_at", "origin", "touchpoint"],
+                condition=~Q(form=""),
+                name="crm_answer_felt",
+            ),
+        ]
 
 
 class MotivatorEvidence(models.Model):

@@ -4,11 +4,13 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
+from django.db import connection
 from django.http import QueryDict
 from django.test import Client
 
 from crm.filters import customer_filter
 from crm.models import Answer, Category, Customer, Purchase
+from crm.paging import counted, page_of
 from loyalty import months, scoring
 from loyalty.models import LifetimeFit, LifetimeValue
 from tests.factories import NOW, CustomerFactory, InteractionFactory, UserFactory
@@ -109,6 +111,30 @@ def test_every_number_of_customers_opens_them(shop):
         "stage-values",
     } <= codes  # fmt: skip
     assert len(opened) > 100
+
+
+def test_a_list_gathers_its_customers_once(shop, django_assert_max_num_queries):
+    """What costs seconds for a million customers is asked neither for the count nor for the page again."""
+    for chosen, table in (
+        ("said=nps", "crm_answer"), ("felt=short...", "crm_answer"), ("moved_by=secure", "crm_motivatorevidence"),
+        ("connected=no", "crm_motivatorevidence"), ("stood=2026-10.stage.first_time", "loyalty_standing"),
+    ):  # fmt: skip
+        with django_assert_max_num_queries(20) as asked:
+            found = customer_filter(QueryDict(chosen), Customer.objects.filter(merged_into=None, erased_at=None)).qs
+            assert counted(found)[0] == len(page_of(found, "sort_key").rows) > 0, chosen
+        gathered = [one["sql"] for one in asked.captured_queries if table in one["sql"]]
+        assert len(gathered) == 1, (chosen, gathered)
+
+
+@pytest.mark.parametrize(("chosen", "index"), [("said=nps", "crm_answer_latest"), ("felt=short...", "crm_answer_felt")])
+def test_an_index_alone_tells_who_answered(chosen, index, db, django_assert_max_num_queries):
+    with django_assert_max_num_queries(20) as asked:
+        assert not customer_filter(QueryDict(chosen), Customer.objects.all()).qs
+    (statement,) = (one["sql"] for one in asked.captured_queries if "FROM crm_answer" in one["sql"])
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        cursor.execute(f"EXPLAIN {statement}")
+        assert any(f"Index Only Scan using {index}" in line for (line,) in cursor.fetchall())
 
 
 def counts_orders(table, row, label):
