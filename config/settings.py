@@ -135,7 +135,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "crm.middleware.Policy",
     "crm.middleware.PrivacyHeaders",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -171,7 +171,7 @@ TEMPLATES = [
                     "template_partials.loader.Loader",
                     [
                         (
-                            "django.template.loaders.cached.Loader",
+                            "crm.templating.Loader",
                             [
                                 "django_cotton.cotton_loader.Loader",
                                 "django.template.loaders.filesystem.Loader",
@@ -183,6 +183,7 @@ TEMPLATES = [
             ],
             "builtins": [
                 "django_cotton.templatetags.cotton",
+                "crm.templatetags.components",
                 "template_partials.templatetags.partials",
             ],
         },
@@ -309,6 +310,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["crm.api.keys.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["crm.api.json.JsonRenderer"],
     "DEFAULT_PARSER_CLASSES": ["crm.api.json.JsonParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "crm.api.json.JsonNegotiation",
     "DEFAULT_SCHEMA_CLASS": "crm.api.errors.ErrorsSchema",
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
     "UNAUTHENTICATED_USER": None,

@@ -5,7 +5,9 @@ its answer; if the first is undone, the second does the work. What was rolled ba
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -23,8 +25,8 @@ KEPT = timedelta(days=30)
 LONGEST_KEY = 200
 LOCK_NOT_AVAILABLE = "55P03"
 
-CLAIM = """
-SET LOCAL lock_timeout = '10s';
+PATIENCE = "SET LOCAL lock_timeout = '10s';"
+CLAIM = f"""{PATIENCE}
 INSERT INTO crm_call (client, key, fingerprint) VALUES (%s, %s, %s) ON CONFLICT (client, key) DO NOTHING RETURNING id"""
 ANSWER = "UPDATE crm_call SET status = %s, answer = %s WHERE id = %s"
 
@@ -43,24 +45,47 @@ class StillRunning(APIException):
     default_code = "still_running"
 
 
-def once(client: str, key: str, call: bytes, work: Callable[[], Answer]) -> Answer:
-    """Do `work` unless this client's `key` did it already; then answer what was answered then.
+@dataclass(frozen=True)
+class Claim:
+    """A call by the name its client gave it. fingerprint: what makes the call this one."""
 
-    call: what makes the call this one (method, path, body). Raises KeyReused (422), StillRunning (409), and
-    ValidationError (400) for a missing or overlong key. What `work` raises undoes everything, the claim too.
-    """
+    client: str
+    key: str
+    fingerprint: str
+
+
+def claim(client: str, key: str, call: bytes) -> Claim:
+    """call: method, path and body. Raises ValidationError (400) for a missing or overlong key."""
     if not key or len(key) > LONGEST_KEY:
         raise ValidationError(
             {"Idempotency-Key": [_("Send this header with up to 200 characters, a new one for each thing to be done.")]}
         )
-    fingerprint = hashlib.sha256(call).hexdigest()
+    return Claim(client, key, hashlib.sha256(call).hexdigest())
+
+
+def once(claimed: Claim, work: Callable[[], Answer]) -> Answer:
+    """Do `work` unless this client's key did it already; then answer what was answered then.
+
+    Raises KeyReused (422) and StillRunning (409). What `work` raises undoes everything, the claim too.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
-        claimed = _claim(cursor, client, key, fingerprint)
-        if claimed is None:
-            return _replay(client, key, fingerprint)
+        pk = _claim(cursor, claimed)
+        if pk is None:
+            return _replay(claimed)
         made, answer = work()
-        cursor.execute(ANSWER, [made, orjson.dumps(answer).decode(), claimed])
+        cursor.execute(ANSWER, [made, orjson.dumps(answer).decode(), pk])
         return made, answer
+
+
+@contextmanager
+def patient() -> Iterator[None]:
+    """Within, whoever waits for a lock longer than PATIENCE allows is told so. Raises StillRunning (409)."""
+    try:
+        yield
+    except OperationalError as error:
+        if getattr(error.__cause__, "pgcode", "") == LOCK_NOT_AVAILABLE:
+            raise StillRunning from error
+        raise
 
 
 def forget(most: int = 50_000) -> int:
@@ -69,18 +94,14 @@ def forget(most: int = 50_000) -> int:
     return Call.objects.filter(pk__in=old).delete()[0]
 
 
-def _claim(cursor: Any, client: str, key: str, fingerprint: str) -> int | None:
-    try:
-        found = sql.rows(cursor, CLAIM, [client, key, fingerprint])
-    except OperationalError as error:
-        if getattr(error.__cause__, "pgcode", "") == LOCK_NOT_AVAILABLE:
-            raise StillRunning from error
-        raise
+def _claim(cursor: Any, claimed: Claim) -> int | None:
+    with patient():
+        found = sql.rows(cursor, CLAIM, [claimed.client, claimed.key, claimed.fingerprint])
     return found[0][0] if found else None
 
 
-def _replay(client: str, key: str, fingerprint: str) -> Answer:
-    call = Call.objects.get(client=client, key=key)
-    if call.fingerprint != fingerprint:
+def _replay(claimed: Claim) -> Answer:
+    call = Call.objects.get(client=claimed.client, key=claimed.key)
+    if call.fingerprint != claimed.fingerprint:
         raise KeyReused
     return call.status or status.HTTP_200_OK, orjson.loads(call.answer)

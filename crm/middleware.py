@@ -3,14 +3,28 @@
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
+from csp.middleware import CSPMiddleware
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone, translation
 
 from crm import once
 from crm.models import Shop
 
 Handler = Callable[[HttpRequest], HttpResponse]
+
+
+class Policy(CSPMiddleware):
+    """What a page may load (CONTENT_SECURITY_POLICY); an answer that is no page may load nothing, nowhere."""
+
+    NOTHING = "default-src 'none'; frame-ancestors 'none'"
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if not response.get("Content-Type", "").startswith("application/json"):
+            return super().process_response(request, response)
+        response.setdefault("Content-Security-Policy", self.NOTHING)
+        return response
 
 
 class PrivacyHeaders:

@@ -33,11 +33,7 @@ WITH limits AS (
 )
 SELECT bool_and(counted.count <= limits.most) FROM counted JOIN limits USING (key)
 """
-# Rows are locked in one order, as COUNT does, so that two tries never wait for each other.
-FORGIVE = """
-WITH mine AS (SELECT key FROM crm_throttle WHERE key = ANY(%s) ORDER BY key FOR UPDATE)
-UPDATE crm_throttle SET count = count - 1 FROM mine WHERE crm_throttle.key = mine.key AND count > 0
-"""
+STANDING = "SELECT key, count, now() - started_at FROM crm_throttle WHERE key = ANY(%s)"
 
 
 @dataclass(frozen=True)
@@ -81,12 +77,15 @@ def all_allowed(tries: Sequence[tuple[tuple[Limit, ...], str]]) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def forgive(tries: Sequence[tuple[tuple[Limit, ...], str]]) -> None:
-    """Take one try of each back: it was none of those that the limits are against."""
-    keys = sorted(key_of(limit, about) for limits, about in tries for limit in limits)
-    if keys:
-        with connection.cursor() as cursor:
-            cursor.execute(FORGIVE, [keys])
+def used_up(tries: Sequence[tuple[tuple[Limit, ...], str]]) -> bool:
+    """Whether a limit of any of these leaves no try. Counts none: for tries of which only some are counted afterwards.
+
+    Whoever counts them afterwards must heed what `all_allowed` says then: of many at the same moment each passes here.
+    """
+    limits = {key_of(limit, about): limit for limits, about in tries for limit in limits}
+    with connection.cursor() as cursor:
+        cursor.execute(STANDING, [list(limits)])
+        return any(count >= limits[key].most and age < limits[key].window for key, count, age in cursor)
 
 
 def key_of(limit: Limit, about: str) -> str:

@@ -1,14 +1,16 @@
 """JSON in and out: strict, quick, and limited before anything is built from it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
 from django.utils.translation import gettext_lazy as _
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
 
 MAX_BYTES = 5 * 1024 * 1024
 MAX_DEPTH = 20
@@ -68,3 +70,16 @@ class JsonRenderer(BaseRenderer):
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
         return b"" if data is None else orjson.dumps(data, default=str)
+
+
+class JsonNegotiation(DefaultContentNegotiation):
+    """Takes what nearly every client sends without weighing it: no wish, or JSON."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        first, wished = next(iter(renderers)), request.META.get("HTTP_ACCEPT", "*/*")
+        asked_otherwise = format_suffix or self.settings.URL_FORMAT_OVERRIDE in request.GET
+        if wished in ("*/*", first.media_type) and not asked_otherwise:
+            return first, first.media_type
+        return super().select_renderer(request, renderers, format_suffix)

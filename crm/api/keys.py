@@ -25,7 +25,7 @@ class KeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer stk_…`. Answers 401 for a key that is unknown, expired or revoked, with one text."""
 
     def authenticate(self, request: Request) -> tuple[None, ApiKey] | None:
-        word, _space, plain = request.headers.get("Authorization", "").partition(" ")
+        word, _space, plain = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         if not word:
             return None
         key = known(plain.strip()) if word.lower() == "bearer" else None

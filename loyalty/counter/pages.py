@@ -142,9 +142,8 @@ def moment(request: HttpRequest, pk: int) -> HttpResponse:
 def once(request: HttpRequest, work: Callable[[], idempotency.Answer]) -> idempotency.Answer:
     """The form's hidden key makes a double tap one call. Raises APIException for a key that did something else."""
     given = sorted((name, value) for name, value in request.POST.items() if name not in ("csrfmiddlewaretoken", "key"))
-    return idempotency.once(
-        f"staff/{request.user.pk}", request.POST.get("key", ""), orjson.dumps([request.path, given]), work
-    )
+    call = orjson.dumps([request.path, given])
+    return idempotency.once(idempotency.claim(f"staff/{request.user.pk}", request.POST.get("key", ""), call), work)
 
 
 def refused(

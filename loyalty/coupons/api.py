@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, cast
 
 import orjson
@@ -18,7 +19,7 @@ from crm import idempotency
 from crm.models import ApiKey, Customer, CustomerKey, Product
 from loyalty.coupons import codes, guarding, issuing, ledger, terms
 from loyalty.coupons.guarding import REFUSAL, TOO_MANY, TooMany
-from loyalty.coupons.ledger import Actor, Refused
+from loyalty.coupons.ledger import Actor, Call, Refused
 from loyalty.coupons.shapes import (
     CheckShape,
     CouponAnswer,
@@ -71,16 +72,25 @@ class CouponView(APIView):
         except Refused as error:
             raise NotRedeemable from error
 
+    def claim(self) -> idempotency.Claim:
+        body = orjson.dumps(self.request.data, option=orjson.OPT_SORT_KEYS)
+        call = b"\n".join([(self.request.method or "").encode(), self.request.path.encode(), body])
+        return idempotency.claim(f"source/{self.actor().source.pk}", self.request.META.get("HTTP_IDEMPOTENCY_KEY", ""), call)
+
     def once(self, work: Callable[[], dict[str, Any]]) -> idempotency.Answer:
-        call = b"\n".join(
-            [
-                self.request.method.encode() if self.request.method else b"",
-                self.request.path.encode(),
-                orjson.dumps(self.request.data, option=orjson.OPT_SORT_KEYS),
-            ]
+        return idempotency.once(self.claim(), lambda: (self.made, work()))
+
+    def used(self, given: dict[str, Any], use: Callable[..., Redemption]) -> idempotency.Answer:
+        """Use a code in one statement that also keeps the answer. What stands against it is told by the longer way."""
+        customer, basket = self.customer(given.get("customer")), self.basket(given["basket"])
+        step = partial(
+            use, given["code"], basket, self.actor(given["place"]), reference=given["reference"], customer=customer
         )
-        key = self.request.headers.get("Idempotency-Key", "")
-        return idempotency.once(f"source/{self.actor().source.pk}", key, call, lambda: (self.made, work()))
+        claim = self.claim()
+        try:
+            return self.made, answered(step(call=Call(claim, self.made, answered)))
+        except Refused:
+            return idempotency.once(claim, lambda: (self.made, answered(step())))
 
     def customer(self, external_id: str | None) -> Customer | None:
         """The caller's customer. Raises ValidationError (400) for a number that its source never sent."""
@@ -137,13 +147,8 @@ class CouponReserve(CouponView):
     )
     def post(self, request: Request) -> Response:
         given = self.given(ReserveShape)
-        lasting = timedelta(minutes=given["minutes"])
-        code, answer = self.tried(
-            given.get("visitor", ""),
-            lambda: self.once(
-                lambda: answered(ledger.reserve(*used(self, given), lasting=lasting, **named(self, given)))
-            ),
-        )
+        reserve = partial(ledger.reserve, lasting=timedelta(minutes=given["minutes"]))
+        code, answer = self.tried(given.get("visitor", ""), lambda: self.used(given, reserve))
         return Response(answer, code)
 
 
@@ -155,10 +160,7 @@ class CouponRedeem(CouponView):
     @extend_schema(operation_id="coupons_redeem", request=UseShape, responses={201: RedemptionAnswer}, parameters=[KEY])
     def post(self, request: Request) -> Response:
         given = self.given(UseShape)
-        code, answer = self.tried(
-            given.get("visitor", ""),
-            lambda: self.once(lambda: answered(ledger.redeem(*used(self, given), **named(self, given)))),
-        )
+        code, answer = self.tried(given.get("visitor", ""), lambda: self.used(given, ledger.redeem))
         return Response(answer, code)
 
 
@@ -244,14 +246,6 @@ class CouponIssue(CouponView):
         except issuing.IssueError as error:
             raise ValidationError({"batch": [str(error)]}) from error
         return described(Coupon.objects.select_related("batch").get(code=code), None)
-
-
-def used(view: CouponView, given: dict[str, Any]) -> tuple[str, Basket, Actor]:
-    return given["code"], view.basket(given["basket"]), view.actor(given["place"])
-
-
-def named(view: CouponView, given: dict[str, Any]) -> dict[str, Any]:
-    return {"reference": given["reference"], "customer": view.customer(given.get("customer"))}
 
 
 def described(coupon: Coupon, discount: Decimal | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Against guessing: every try is counted before it is looked at, one text answers every no, and many misses raise an alarm.
+"""Against guessing: every miss is counted before it is answered, one text answers every no, and many misses raise an alarm.
 
 A throttle slows an oracle down, it does not stop it (`reliability.md` F49): that is what 60 random bits are for.
 """
@@ -34,27 +34,26 @@ class TooMany(Exception):
 
 
 def guarded(source_id: int, visitor: str, action: Callable[[], Answer]) -> Answer:
-    """Do `action`, which may refuse a code. Only tries that were refused a code count in the end.
+    """Do `action`, which may refuse a code, while there are tries left. Only a refused code counts as a try.
 
+    Each refusal is counted before anybody hears of it, and the count decides whether they hear it: of many guesses at the
+    same moment no more are answered than of guesses one after the other.
     visitor: who tries, as the shop knows them, or ''; then only the source is counted. Raises TooMany and Refused.
     Call it outside a transaction that may be rolled back.
     """
-    counted = [(BY_SOURCE, str(source_id))]
+    limited = [(BY_SOURCE, str(source_id))]
     if visitor:
-        counted.append((BY_VISITOR, f"{source_id}/{visitor}"))
-    if not throttle.all_allowed(counted):
+        limited.append((BY_VISITOR, f"{source_id}/{visitor}"))
+    if throttle.used_up(limited):
         log.warning("coupon_tries_refused", source=source_id)
         raise TooMany
-    missed = False
     try:
         return action()
     except Refused as refused:
-        missed = True
         _missed(source_id, refused.reason)
+        if not throttle.all_allowed(limited):
+            raise TooMany from refused
         raise
-    finally:
-        if not missed:
-            throttle.forgive(counted)
 
 
 def _missed(source_id: int, reason: str) -> None:

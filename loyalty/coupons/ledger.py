@@ -4,16 +4,19 @@ The guard is the conditional UPDATE together with the CHECK and UNIQUE constrain
 says what a basket is worth. Every step writes its entry in the same statement, so the ledger cannot lag behind.
 """
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import orjson
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Model
 from django.utils.timezone import now
 
-from crm import sql
+from crm import idempotency, sql
 from crm.days import today
 from crm.fixed import Fixed
 from crm.models import Customer, Source, User
@@ -49,6 +52,15 @@ class Actor:
 
 
 @dataclass(frozen=True)
+class Call:
+    """The call that uses a code, and how it is answered: an object whose first field is the redemption's `id`."""
+
+    claim: idempotency.Claim
+    status: int
+    answer: Callable[[Redemption], dict[str, Any]]
+
+
+@dataclass(frozen=True)
 class Checked:
     """A code that can be used now, and what it takes off. Checking promises nothing: only a reservation does."""
 
@@ -76,17 +88,22 @@ def check(typed: str, basket: Basket | None = None, customer: Customer | None = 
 
 def reserve(
     typed: str, basket: Basket, actor: Actor, *,
-    reference: str = "", customer: Customer | None = None, lasting: timedelta = RESERVED_FOR,
+    reference: str = "", customer: Customer | None = None, lasting: timedelta = RESERVED_FOR, call: Call | None = None,
 ) -> Redemption:  # fmt: skip
-    """Hold one use while a checkout runs. It is released by itself after `lasting`. Raises Refused."""
-    return _use(typed, basket, actor, reference, customer, now() + min(lasting, LONGEST_RESERVATION))
+    """Hold one use while a checkout runs. It is released by itself after `lasting`. Raises Refused, as `redeem`."""
+    return _use(typed, basket, actor, reference, customer, now() + min(lasting, LONGEST_RESERVATION), call)
 
 
 def redeem(
-    typed: str, basket: Basket, actor: Actor, *, reference: str = "", customer: Customer | None = None
-) -> Redemption:
-    """Use a code at once. Raises Refused."""
-    return _use(typed, basket, actor, reference, customer, None)
+    typed: str, basket: Basket, actor: Actor, *, reference: str = "", customer: Customer | None = None,
+    call: Call | None = None,
+) -> Redemption:  # fmt: skip
+    """Use a code at once. Raises Refused.
+
+    call: claims its key and keeps its answer in the same statement. Refused then may also mean that the key was used
+    before, so `idempotency.once` must have the last word on it.
+    """
+    return _use(typed, basket, actor, reference, customer, None, call)
 
 
 def redeem_reserved(redemption_id: int, actor: Actor, reference: str = "") -> Redemption:
@@ -139,51 +156,74 @@ def expire(most: int = 10_000) -> int:
 
 
 def _use(
-    typed: str, basket: Basket, actor: Actor, reference: str, customer: Customer | None, until: datetime | None
-) -> Redemption:
+    typed: str, basket: Basket, actor: Actor, reference: str, customer: Customer | None, until: datetime | None,
+    call: Call | None,
+) -> Redemption:  # fmt: skip
     coupon = find(typed)
     if coupon is not None and coupon.used >= coupon.uses and release_run_out(coupon.pk):
         coupon = find(typed)
-    for _try in range(TRIES):
+    for _try in range(1 if call else TRIES):
         coupon = _usable(coupon, customer)
-        made = _write(coupon, basket, actor, reference, customer, until, _worth(coupon, basket))
-        if made is not None:
-            return made
+        planned = _planned(coupon, basket, actor, reference, customer, until)
+        if _write(planned, actor, call):
+            return planned
         if coupon.left is None:
             raise Refused("used_up")
         coupon = find(typed)
     raise Refused("used_up")
 
 
-def _write(
-    coupon: Coupon, basket: Basket, actor: Actor, reference: str, customer: Customer | None, until: datetime | None,
-    amount: Decimal,
-) -> Redemption | None:  # fmt: skip
-    """The statement, alone among the coupons of its purchase. None if the code moved on in between."""
-    user_id = customer.pk if customer else coupon.customer_id
-    state = Redemption.State.RESERVED if until else Redemption.State.REDEEMED
-    parameters = _by(actor) | {
-        "coupon": coupon.pk, "customer": user_id, "day": today(), "discount": amount, "basket": max(Decimal(0), basket.total),
-        "reference": reference, "until": until, "state": state.value,
+def _planned(
+    coupon: Coupon, basket: Basket, actor: Actor, reference: str, customer: Customer | None, until: datetime | None
+) -> Redemption:
+    moment = now()
+    return Redemption(
+        pk=0, coupon=coupon, customer_id=customer.pk if customer else coupon.customer_id,
+        state=(Redemption.State.RESERVED if until else Redemption.State.REDEEMED).value, source=actor.source,
+        reference=reference, place=actor.place[:60], basket=max(terms.ZERO, basket.total),
+        discount=_worth(coupon, basket).quantize(terms.CENT), given_back=terms.ZERO.quantize(terms.CENT),
+        exclusive=not coupon.batch.combinable, reserved_at=moment if until else None, reserved_until=until,
+        redeemed_at=None if until else moment,
+    )  # fmt: skip
+
+
+def _write(planned: Redemption, actor: Actor, call: Call | None) -> bool:
+    """The statement, alone among the coupons of its purchase. False if the code moved on in between."""
+    coupon, reference = planned.coupon, planned.reference
+    parameters = {
+        "moment": planned.redeemed_at or planned.reserved_at, "source": actor.source.pk, "staff": _pk(actor.staff),
+        "place": planned.place, "coupon": coupon.pk, "customer": planned.customer_id, "day": today(),
+        "discount": planned.discount, "basket": planned.basket, "reference": reference, "until": planned.reserved_until,
+        "state": planned.state,
     }  # fmt: skip
-    # A savepoint costs two round trips, and only these can be refused by a constraint.
-    limited = bool(reference or coupon.batch.per_customer or coupon.batch.budget is not None)
+    if call:
+        parameters |= _kept(call, planned)
     try:
-        with transaction.atomic(savepoint=limited), connection.cursor() as cursor:
+        with _transaction(planned), connection.cursor() as cursor, idempotency.patient():
             if reference:
                 _alone(cursor, coupon, actor, reference)
-            found = sql.rows(cursor, statements.USE, parameters)
+            found = sql.rows(cursor, statements.USE_ONCE if call else statements.USE, parameters)
     except IntegrityError as error:
         raise Refused(_broken(error)) from error
     if not found:
-        return None
-    pk, discount, total, coupon.used, coupon.left = found[0]
-    return Redemption(
-        pk=pk, coupon=coupon, customer_id=user_id, state=state, source=actor.source, reference=reference,
-        place=parameters["place"], basket=total, discount=discount, given_back=Decimal("0.00"),
-        exclusive=not coupon.batch.combinable, reserved_at=parameters["moment"] if until else None, reserved_until=until,
-        redeemed_at=None if until else parameters["moment"],
-    )  # fmt: skip
+        return False
+    ((planned.pk, coupon.used, coupon.left),) = found
+    return True
+
+
+def _transaction(planned: Redemption) -> AbstractContextManager[None]:
+    """None where one statement stands alone. A savepoint costs two round trips, and only limits can make it needed."""
+    if not (planned.reference or connection.in_atomic_block):
+        return nullcontext()
+    batch = planned.coupon.batch
+    return transaction.atomic(savepoint=bool(planned.reference or batch.per_customer or batch.budget is not None))
+
+
+def _kept(call: Call, planned: Redemption) -> dict[str, Any]:
+    """The answer around the number that only the statement knows."""
+    before, answer = '{"id":', orjson.dumps(call.answer(planned)).decode()
+    assert answer.startswith(f"{before}0,")
+    return vars(call.claim) | {"status": call.status, "before_id": before, "after_id": answer[len(before) + 1 :]}
 
 
 def _alone(cursor: Any, coupon: Coupon, actor: Actor, reference: str) -> None:

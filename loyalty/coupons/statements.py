@@ -1,16 +1,14 @@
 """The statements behind the steps of a code. Each does its step whole or not at all, and writes the entry with it."""
 
-# One use: the code, the customer's limit and the budget move together or not at all. A limit that is used up fails its
-# CHECK, and with it the whole statement.
-USE = """
-WITH coupon AS (
-  UPDATE loyalty_coupon c SET used = c.used + 1, "left" = c."left" - %(discount)s
-  FROM loyalty_couponbatch b
-  WHERE c.id = %(coupon)s AND b.id = c.batch_id AND b.stopped_at IS NULL AND c.voided_at IS NULL AND c.used < c.uses
+from crm import idempotency
+
+_USABLE = """c.id = %(coupon)s AND b.id = c.batch_id AND b.stopped_at IS NULL AND c.voided_at IS NULL AND c.used < c.uses
     AND (c.valid_from IS NULL OR c.valid_from <= %(day)s) AND (c.valid_until IS NULL OR c.valid_until >= %(day)s)
     AND (c."left" IS NULL OR c."left" >= %(discount)s AND c."left" > 0)
-    AND (b.per_customer IS NULL OR %(customer)s::bigint IS NOT NULL)
-  RETURNING c.id, c.batch_id, c.used, c."left", b.per_customer, b.budget, b.combinable),
+    AND (b.per_customer IS NULL OR %(customer)s::bigint IS NOT NULL)"""
+_USED = """
+  UPDATE loyalty_coupon c SET used = c.used + 1, "left" = c."left" - %(discount)s"""
+_ENTERED = """
 counted AS (
   INSERT INTO loyalty_couponcustomer AS counter (batch_id, customer_id, used, most)
   SELECT batch_id, %(customer)s, 1, per_customer FROM coupon WHERE per_customer IS NOT NULL
@@ -19,16 +17,41 @@ budgeted AS (
   UPDATE loyalty_couponbatch b SET spent = b.spent + %(discount)s
   FROM coupon WHERE b.id = coupon.batch_id AND coupon.budget IS NOT NULL),
 made AS (
-  INSERT INTO loyalty_redemption (coupon_id, customer_id, state, source_id, reference, place, basket, discount, given_back,
-    exclusive, reserved_at, reserved_until, redeemed_at)
-  SELECT id, %(customer)s, %(state)s, %(source)s, %(reference)s, %(place)s, %(basket)s, %(discount)s, 0,
-    NOT combinable, CASE WHEN %(state)s = 'reserved' THEN %(moment)s END, %(until)s,
+  INSERT INTO loyalty_redemption (id, coupon_id, customer_id, state, source_id, reference, place, basket, discount,
+    given_back, exclusive, reserved_at, reserved_until, redeemed_at)
+  SELECT redemption, id, %(customer)s, %(state)s, %(source)s, %(reference)s, %(place)s, %(basket)s, %(discount)s,
+    0, NOT combinable, CASE WHEN %(state)s = 'reserved' THEN %(moment)s END, %(until)s,
     CASE WHEN %(state)s = 'redeemed' THEN %(moment)s END FROM coupon
-  RETURNING id, coupon_id, discount, basket),
+  RETURNING id, coupon_id, discount),
 entered AS (
   INSERT INTO loyalty_couponentry (coupon_id, redemption_id, step, amount, staff_id, source_id, place, reason, at)
   SELECT coupon_id, id, %(state)s, %(discount)s, %(staff)s, %(source)s, %(place)s, '', %(moment)s FROM made)
-SELECT made.id, made.discount, made.basket, coupon.used, coupon."left" FROM made JOIN coupon ON coupon.id = made.coupon_id"""
+SELECT redemption, used, "left" FROM coupon"""
+
+# One use: the code, the customer's limit and the budget move together or not at all. A limit that is used up fails its
+# CHECK, and with it the whole statement.
+USE = f"""
+WITH coupon AS ({_USED}
+  FROM loyalty_couponbatch b
+  WHERE {_USABLE}
+  RETURNING c.id, c.batch_id, c.used, c."left", b.per_customer, b.budget, b.combinable,
+    nextval('loyalty_redemption_id_seq') AS redemption),{_ENTERED}"""
+
+# The same together with the call's key and its answer, so that nobody holds the code's row while Python works. A key that
+# was used before, or a code that is used up, leaves everything as it was.
+USE_ONCE = f"""{idempotency.PATIENCE}
+WITH usable AS (
+  SELECT c.id, b.per_customer, b.budget, b.combinable FROM loyalty_coupon c, loyalty_couponbatch b
+  WHERE {_USABLE}
+  FOR NO KEY UPDATE OF c),
+new AS MATERIALIZED (SELECT nextval('loyalty_redemption_id_seq') AS redemption FROM usable),
+claimed AS (
+  INSERT INTO crm_call (client, key, fingerprint, status, answer)
+  SELECT %(client)s, %(key)s, %(fingerprint)s, %(status)s, %(before_id)s || redemption || %(after_id)s FROM new
+  ON CONFLICT (client, key) DO NOTHING RETURNING id),
+coupon AS ({_USED}
+  FROM usable, new, claimed WHERE c.id = usable.id
+  RETURNING c.id, c.batch_id, c.used, c."left", usable.per_customer, usable.budget, usable.combinable, new.redemption),{_ENTERED}"""
 
 REDEEM_RESERVED = """
 WITH made AS (

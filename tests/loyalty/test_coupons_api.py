@@ -120,11 +120,23 @@ class TestOnce:
         assert [one.redeem(made.code, "k1").status_code for one in (shop, Shop("till"))] == [201, 201]
 
     def test_a_till_waits_for_few_round_trips(self, shop: Shop, django_assert_max_num_queries) -> None:
-        """Shop, key, try counted, key claimed, code, the one statement, answer kept, try forgiven; more where limits are."""
+        """Shop, key, tries, code, and the one statement that claims the key, uses the code and keeps the answer."""
         code = coupon().code
         shop.redeem(coupon().code)  # the first call of a key is remembered
-        with django_assert_max_num_queries(10):  # with the savepoint of `once` inside this test's transaction
+        with django_assert_max_num_queries(5):
             assert shop.redeem(code).status_code == 201
+
+    @pytest.mark.parametrize("door", ["redeem", "reserve"])
+    @pytest.mark.parametrize("terms", [{"kind": "percent", "value": 33}, {"in_parts": True, "value": 60}, {"per_customer": 1}])
+    def test_what_was_answered_is_answered_again_when_the_code_is_gone(self, shop: Shop, door: str, terms: dict) -> None:
+        made = coupon(batch(**terms), customer=CustomerFactory())
+        body = {"code": made.code, "basket": {"total": "50.05", "currency": "EUR"}, "reference": "“A” \\ 1"}
+        first = shop.post(f"coupons/{door}", body, "k1")
+        assert first.status_code == 201 and first.json()["id"] == Redemption.objects.get().pk
+        assert str(Redemption.objects.get().discount) == first.json()["discount"]
+        Coupon.objects.update(voided_at=now())
+        second = shop.post(f"coupons/{door}", body, "k1")
+        assert (second.status_code, second.content) == (201, first.content)
 
     def test_a_refusal_is_not_remembered(self, shop: Shop) -> None:
         made = coupon(batch(minimum=80))
@@ -150,6 +162,13 @@ class TestRefusing:
             assert shop.redeem("WRONG-CODE", visitor="v1").status_code == 409
         assert shop.redeem(good.code, visitor="v1").status_code == 429
         assert shop.redeem(good.code, visitor="v2").status_code == 201
+
+    def test_a_try_that_is_left_may_be_right(self, shop: Shop) -> None:
+        good = coupon(uses=99)
+        for _number in range(9):
+            assert shop.redeem("WRONG-CODE", visitor="v1").status_code == 409
+        assert shop.redeem(good.code, visitor="v1").status_code == 201
+        assert [shop.redeem("WRONG-CODE", visitor="v1").status_code for _number in range(2)] == [409, 429]
 
     def test_whoever_finds_good_codes_is_never_slowed_down(self, shop: Shop) -> None:
         good = coupon(uses=99)
@@ -208,3 +227,10 @@ def test_one_key_fifty_times_at_once_is_one_redemption_with_one_answer() -> None
     assert {(answer.status_code, answer.content) for answer in answers} == {(201, answers[0].content)}
     made.refresh_from_db()
     assert (Redemption.objects.count(), made.used) == (1, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_guesses_at_once_no_more_are_answered_than_one_after_the_other() -> None:
+    shop = Shop()
+    said = at_once(30, lambda: shop.redeem("WRONG-CODE", visitor="v1").status_code)
+    assert sorted(said) == [409] * 10 + [429] * 20
