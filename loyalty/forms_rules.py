@@ -23,7 +23,6 @@ UNITS = {
     "points": gettext_lazy("points"),
     "times": gettext_lazy("times the expected gap"),
 }
-LARGEST = 999_999
 
 
 class RulesForm(forms.Form):
@@ -129,13 +128,13 @@ def field_of(value: Value, now: float) -> forms.Field:
         "initial": in_form(value, now),
         "localize": True,
         "min_value": 0,
-        "max_value": 100 if value.unit == "share" else LARGEST,
+        "max_value": value.most,
         "widget": forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
         "error_messages": {
             "invalid": _("Write a whole number such as 3.") if value.whole else _("Write a number such as 1.5."),
             "required": _("Write a number; the preset is %(value)s.") % {"value": preset},
             "min_value": _("Write 0 or more."),
-            "max_value": _("That is too much: at most %(limit_value)s."),
+            "max_value": _("That is too much: at most %(limit_value)s.") % {"limit_value": number(value.most)},
             "max_decimal_places": _("At most four digits after the decimal sign."),
         },
     }

@@ -19,6 +19,9 @@ from loyalty.stages import STAGES
 from loyalty.status import Status
 
 Text = str | Promise
+# Beyond these nothing sensible is meant, and days past the end of the calendar could follow.
+MOST = {"days": 3_650, "months": 240, "share": 100, "times": 100, "points": 100, "weight": 100, "number": 999_999}
+GAPS = ("recent_intervals", "hysteresis_intervals")  # numbers that lengthen a gap as “times” do
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,11 @@ class Value:
     def field(self) -> str:
         """Its name in the form."""
         return self.name.replace(".", "-")
+
+    @property
+    def most(self) -> int:
+        """What may be entered at most; a share in percent."""
+        return MOST["times" if self.name in GAPS else self.unit]
 
     @property
     def whole(self) -> bool:

@@ -137,6 +137,10 @@ def test_two_editors_cannot_overwrite_each_other(admin):
         ("weights__social", "0.95", "their weights exceed 1."),
         ("half_life_days", "3", "At least 7 days."),
         ("winsor_share", "120", "That is too much: at most 100."),
+        ("cycle_months", "999999", "That is too much: at most 240."),
+        ("recent_intervals", "999999", "That is too much: at most 100."),
+        ("least_interval_days", "99999", "That is too much: at most 3,650."),
+        ("active", "NaN", "Write a number such as 1.5."),
         ("prior_intervals", "-1", "Write 0 or more."),
         ("active_bounds__0", "5", "First the lower bound, above 0, then the upper one."),
         ("overdue_bounds__1", "2.5", "Must be above the same bound of the status before it."),
@@ -153,6 +157,22 @@ def test_a_wrong_value_is_answered_at_its_field(admin, field, typed, message):
         assert any(message in one for one in said), said
         assert field.replace("__", "-") in answer.context["form"].errors
     assert not RuleSet.objects.exists()
+
+
+def test_the_largest_values_of_all_can_be_judged_by(admin):
+    """What may be entered must not lead past the end of the calendar."""
+    customer = buyer(10, 20, 400)
+    scoring.score_all()
+    names = (
+        "least_interval_days", "default_cycle_days", "recent_intervals", "recent_days", "hysteresis_days",
+        "hysteresis_intervals", "cycle_months", "calibrate_months", "term_months", "tenure_months", "evidence_days",
+        "nev_window_days", "half_life_days", "at_risk", "at_risk_bounds__1",
+    )  # fmt: skip
+    most = {value.field: value.most for value in rulebook.listed()}
+    assert save(admin, **{name: str(most[name.replace("__", "-")]) for name in names}).status_code == 302
+    scoring.score_all()
+    assert admin.get(f"/customers/{customer.pk}/").status_code == 200
+    assert admin.get("/insights/feelings/").status_code == 200
 
 
 def test_weights_that_sum_to_nothing_are_refused(admin):
