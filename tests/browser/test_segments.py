@@ -40,6 +40,7 @@ def test_a_segment_is_built_and_counted_while_building(people, page_as, problems
     page.get_by_label("Value").nth(1).press_sequentially("Kassel")
     expect(look).to_contain_text("town is “Kassel”")  # while the keyboard is still in the field
     page.get_by_role("button", name="Take condition 2 away").click()
+    expect(look).to_contain_text("2 of 3 customers")
     page.get_by_role("button", name="Keep segment").click()
     expect(page).to_have_url(re.compile(r"/campaigns/segments/\d+/$"))
     assert Segment.objects.get().rule["rules"][0]["value"] == "regular"
