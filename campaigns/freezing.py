@@ -1,5 +1,7 @@
 """From an audience to delivery rows: one statement, safe to repeat, a reason for everyone left out."""
 
+import secrets
+import time
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +19,9 @@ from crm.models import Shop
 LOCK = 0x667265657A65  # "freeze"
 # An audience is sorted by mailbox once; memory is taken as far as it is large.
 ROOM = "SET LOCAL work_mem = '256MB'"
-# Random numbers that grow with time: each row joins the end of its indexes, whose other pages need not be touched.
-ID = """encode(overlay(uuid_send(gen_random_uuid()) PLACING
-  substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6), 'hex')::uuid"""
+# One beginning for a whole planning and a number for each row (RFC 9562 § 6.2): each row joins the end of its indexes,
+# and PostgreSQL need not ask for random bytes a million times.
+ID = "encode(%(ids)s::bytea || int4send(row_number() OVER ()::int), 'hex')::uuid"
 # A mailbox gets one mail about one cause: the first customer who may get it. Who is refused takes no mailbox's place.
 JUDGED = """
 WITH wanted AS ({audience}), verdict AS ({verdicts}), judged AS (
@@ -81,9 +83,17 @@ def question(recipe: Recipe, moment: Moment, run_id: int) -> Query:
         "recipe": recipe.code,
         "priority": recipe.priority,
         "audience_run": run_id,
+        "ids": _ids(),
     }
     judged = JUDGED.format(audience=audience, verdicts=verdicts, held=held, joined=joined, person=person)
     return judged, asked | parameters | hold_out.parameters(campaign, recipe) | own
+
+
+def _ids() -> bytes:
+    """The first 12 bytes of a version 7 UUID (RFC 9562 § 5.7): milliseconds, then 42 random bits."""
+    head = time.time_ns() // 1_000_000 << 48 | secrets.randbits(48)
+    version, variant = 0x7 << 44, 0b10 << 30
+    return (head & ~(0xF << 44) & ~(0b11 << 30) | version | variant).to_bytes(12)
 
 
 def freeze(recipe: Recipe, moment: Moment, run_id: int = 0) -> int:

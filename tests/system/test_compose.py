@@ -9,6 +9,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from config.demo_processes import PROCESSES
+from config.embedded import Postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -100,3 +101,14 @@ def test_only_this_machine_reaches_the_ports():
     for service in SERVICES.values():
         for port in service.get("ports", ()):
             assert port.startswith("127.0.0.1:")
+
+
+def test_postgres_is_tuned_as_the_embedded_server_is():
+    """Personal data stays out of its log, too."""
+    embedded = Postgres(ROOT / "var").settings()
+    own = {"shared_buffers", "effective_cache_size"}  # by the machine's memory
+    theirs = dict(part.split("=", 1) for part in SERVICES["postgres"]["command"].split() if "=" in part)
+    assert own < set(theirs)
+    for name in set(theirs) - own:
+        assert embedded[name] == theirs[name], name
+    assert "log_error_verbosity" in theirs
