@@ -1,17 +1,23 @@
 """What staff fill in about coupons."""
 
+from datetime import date
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from crm.days import today
 from crm.forms import Styled
 from crm.models import Category, Product
+from loyalty.coupons import report
+from loyalty.coupons.amounts import AmountField
 from loyalty.models import CouponBatch
 
 Kind = CouponBatch.Kind
 DAY = {"type": "date"}
+LONGEST = 36_500  # days
+SAID = 10  # unknown numbers that a message names
 
 
 class BatchForm(Styled, forms.ModelForm):
@@ -24,6 +30,13 @@ class BatchForm(Styled, forms.ModelForm):
     not_categories = forms.ModelMultipleChoiceField(
         Category.objects.order_by("name"), required=False, label=_("Not for these categories")
     )
+    product_numbers = forms.CharField(
+        required=False, max_length=5_000, label=_("Only for these products"),
+        help_text=_("Their numbers in the shop system, separated by commas."),
+    )  # fmt: skip
+    not_product_numbers = forms.CharField(
+        required=False, max_length=5_000, label=_("Not for these products"), help_text=_("Such as goods at fixed prices.")
+    )
     free_product_number = forms.CharField(
         required=False, max_length=100, label=_("Free product"), help_text=_("Its number in the shop system.")
     )
@@ -34,6 +47,7 @@ class BatchForm(Styled, forms.ModelForm):
             "title", "kind", "value", "minimum", "valid_from", "valid_until", "valid_days", "uses", "in_parts",
             "per_customer", "combinable", "budget", "on_return", "note",
         ]  # fmt: skip
+        field_classes = {"value": AmountField, "minimum": AmountField, "budget": AmountField}
         widgets = {
             "valid_from": forms.DateInput(DAY, format="%Y-%m-%d"),
             "valid_until": forms.DateInput(DAY, format="%Y-%m-%d"),
@@ -62,14 +76,35 @@ class BatchForm(Styled, forms.ModelForm):
             self.add_error("value", _("This kind has no value. Leave the field empty."))
         if given.get("in_parts") and kind != Kind.AMOUNT:
             self.add_error("in_parts", _("Only an amount can be spent in parts."))
-        start, end = given.get("valid_from"), given.get("valid_until")
-        if start and end and end < start:
-            self.add_error("valid_until", _("The last day must not lie before the first."))
+        elif given.get("in_parts") and (given.get("uses") or 1) > 1:
+            self.add_error("uses", _("An amount that is spent in parts is used until it is gone. Leave 1 here."))
+        self._days(given.get("valid_from"), given.get("valid_until"))
         for name in ("uses", "per_customer", "valid_days"):
             if given.get(name) == 0:
                 self.add_error(name, _("Write 1 or more."))
+        if kind == Kind.AMOUNT and value and given.get("budget") is not None and given["budget"] < value:
+            self.add_error("budget", _("This is less than one coupon is worth, so none could be used."))
+        if (given.get("valid_days") or 0) > LONGEST:
+            self.add_error("valid_days", _("At most 36,500 days. Leave it empty for no end."))
+        given["products"] = self._products("product_numbers")
+        given["not_products"] = self._products("not_product_numbers")
         self._free_product(kind, given.get("free_product_number", ""))
         return given
+
+    def _days(self, start: date | None, end: date | None) -> None:
+        if end and end < today():
+            self.add_error("valid_until", _("This day is past."))
+        elif start and end and end < start:
+            self.add_error("valid_until", _("The last day must not lie before the first."))
+
+    def _products(self, name: str) -> list[int]:
+        """The products that are meant: each source's with this number. Says which numbers nobody sent."""
+        numbers = {number.strip() for number in (self.cleaned_data.get(name) or "").split(",")} - {""}
+        found = dict(Product.objects.filter(external_id__in=numbers).values_list("pk", "external_id")) if numbers else {}
+        if unknown := sorted(numbers - set(found.values())):
+            text = _("The shop has sent no product with this number: %(numbers)s")
+            self.add_error(name, ValidationError(text, params={"numbers": ", ".join(unknown[:SAID])}))
+        return sorted(found)
 
     def _free_product(self, kind: str | None, number: str) -> None:
         if kind != Kind.FREE_PRODUCT:
@@ -80,6 +115,8 @@ class BatchForm(Styled, forms.ModelForm):
         self.instance.free_product = found
 
     def save(self, commit: bool = True) -> CouponBatch:
+        self.instance.products = self.cleaned_data["products"]
+        self.instance.not_products = self.cleaned_data["not_products"]
         self.instance.categories = [one.pk for one in self.cleaned_data["categories"]]
         self.instance.not_categories = [one.pk for one in self.cleaned_data["not_categories"]]
         return super().save(commit)
@@ -121,6 +158,13 @@ class GiveForm(Styled, forms.Form):
                 params={"count": self.count},
             )
         return given
+
+    def clean_batch(self) -> CouponBatch:
+        """Each customer is promised the whole worth, so the budget must still hold it for all."""
+        batch: CouponBatch = self.cleaned_data["batch"]
+        if why := report.too_much(batch, self.count):
+            raise ValidationError(why)
+        return batch
 
 
 class VoidForm(Styled, forms.Form):

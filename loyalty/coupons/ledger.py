@@ -176,12 +176,14 @@ def _use(
 def _planned(
     coupon: Coupon, basket: Basket, actor: Actor, reference: str, customer: Customer | None, until: datetime | None
 ) -> Redemption:
-    moment = now()
+    moment, discount = now(), _worth(coupon, basket).quantize(terms.CENT)
+    if not discount:
+        raise Refused("basket")  # a use would be lost for nothing, such as free delivery of what is taken along
     return Redemption(
         pk=0, coupon=coupon, customer_id=customer.pk if customer else coupon.customer_id,
         state=(Redemption.State.RESERVED if until else Redemption.State.REDEEMED).value, source=actor.source,
         reference=reference, place=actor.place[:60], basket=max(terms.ZERO, basket.total),
-        discount=_worth(coupon, basket).quantize(terms.CENT), given_back=terms.ZERO.quantize(terms.CENT),
+        discount=discount, given_back=terms.ZERO.quantize(terms.CENT),
         exclusive=not coupon.batch.combinable, reserved_at=moment if until else None, reserved_until=until,
         redeemed_at=None if until else moment,
     )  # fmt: skip

@@ -53,9 +53,19 @@ def place(request: HttpRequest) -> str:
 @requires("coupons.view")
 @require_GET
 def overview(request: HttpRequest) -> HttpResponse:
-    """Every batch with what was issued, is open, was redeemed and what it brought."""
-    found = report.batches()
-    return render(request, "coupons/overview.html", {"batches": found, "origins": report.by_origin(found)})
+    """Every batch with what was issued, is open, was redeemed and what it brought; ?origin= shows those of one origin."""
+    origin = request.GET.get("origin")
+    found = report.batches(origin=origin, most=report.MOST + 1)
+    shown = found[: report.MOST]
+    context = {
+        "batches": shown,
+        "more": len(found) > len(shown),
+        "origins": report.by_origin(shown),
+        "origin": origin,
+        "crumbs": crumbs((origin or _("by hand"), "")) if origin is not None else None,
+        "compared": report.comparison([one.id for one in shown], shown[-1].created_at) if shown and origin is not None else None,
+    }
+    return render(request, "coupons/overview.html", context)
 
 
 def crumbs(*further: tuple[str, str]) -> list[tuple[str, str]]:
@@ -88,7 +98,7 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "batch": made,
         "figures": figures,
-        "compared": report.comparison(pk, made.created_at),
+        "compared": report.comparison([pk], made.created_at),
         "terms": terms.sentences(made),
         "rows": [listed(one, day) for one in page.rows],
         "previous": f"?at={page.previous}" if page.previous else "",

@@ -1,13 +1,19 @@
 """What coupons cost and what they brought: by batch, by origin, and one code from end to end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
+from crm import display
 from crm.days import today
+from crm.models import Shop
 from loyalty.models import CouponBatch
+
+MOST = 200  # batches of a report
 
 # Open liability is what the codes out there could still take off: amounts exactly, other kinds cannot be known before.
 BATCHES = """
@@ -32,14 +38,14 @@ LEFT JOIN LATERAL (
     sum(discount - given_back) FILTER (WHERE state IN ('redeemed', 'returned')) AS discount,
     sum(basket) FILTER (WHERE state = 'redeemed') AS baskets
   FROM loyalty_redemption WHERE coupon_id IN (SELECT id FROM loyalty_coupon WHERE batch_id = b.id)) r ON TRUE
-WHERE %(batch)s::bigint IS NULL OR b.id = %(batch)s
+WHERE (%(batch)s::bigint IS NULL OR b.id = %(batch)s) AND (%(origin)s::text IS NULL OR b.origin = %(origin)s)
 ORDER BY b.created_at DESC, b.id DESC LIMIT %(most)s"""
 
-# Purchases with a coupon of the batch against those of the same customers without any, since the batch began.
+# Purchases with a coupon of these batches against those of the same customers without any, since the first one began.
 WITH_AND_WITHOUT = """
 WITH used AS (
   SELECT DISTINCT r.purchase_id, r.customer_id FROM loyalty_redemption r JOIN loyalty_coupon c ON c.id = r.coupon_id
-  WHERE c.batch_id = %(batch)s AND r.state = 'redeemed' AND r.purchase_id IS NOT NULL)
+  WHERE c.batch_id = ANY(%(batches)s) AND r.state = 'redeemed' AND r.purchase_id IS NOT NULL)
 SELECT count(*) FILTER (WHERE marked), avg(net) FILTER (WHERE marked), coalesce(sum(net) FILTER (WHERE marked), 0),
   count(*) FILTER (WHERE NOT marked), avg(net) FILTER (WHERE NOT marked)
 FROM (
@@ -57,6 +63,21 @@ def budget_left(batch: CouponBatch) -> Decimal | None:
         return None
     (figures,) = batches(batch.pk)
     return batch.budget - batch.spent - (figures.liability or 0)
+
+
+def too_much(batch: CouponBatch, count: int) -> str:
+    """Why the budget cannot pay for as many more codes, as a sentence; '' if it can. Only amounts are known before."""
+    left = budget_left(batch)
+    if left is None or batch.kind != CouponBatch.Kind.AMOUNT or batch.value is None:
+        return ""
+    promised = count * batch.value * (1 if batch.in_parts else batch.uses)
+    if promised <= left:
+        return ""
+    currency = Shop.current().currency
+    return _(
+        "The coupon's budget is too small: these codes would promise %(promised)s, and %(left)s are not promised yet. Choose"
+        " fewer people, or make a coupon with a larger budget."
+    ) % {"promised": display.money(promised, currency), "left": display.money(max(Decimal(0), left), currency)}
 
 
 @dataclass(frozen=True)
@@ -83,7 +104,7 @@ class BatchFigures:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Purchases with a coupon of a batch, and those of the same customers without one since the batch began.
+    """Purchases with a coupon of one or more batches, and those of the same customers without one since the first began.
 
     It compares, it does not prove: who uses a coupon may have bought anyway.
     """
@@ -95,24 +116,50 @@ class Comparison:
     without_mean: Decimal | None
 
 
-def batches(batch_id: int | None = None, most: int = 200) -> list[BatchFigures]:
-    """Figures of every batch, newest first, or of one; one statement."""
+@dataclass(frozen=True)
+class OriginFigures:
+    """The batches of one origin together, as BatchFigures has them. liability: None if one depends on what will be bought."""
+
+    origin: str
+    issued: int
+    open: int
+    liability: Decimal | None
+    redeemed: int
+    discount: Decimal
+    baskets: Decimal
+    expired: int
+
+
+def batches(batch_id: int | None = None, origin: str | None = None, most: int = MOST) -> list[BatchFigures]:
+    """Figures of every batch, newest first, of one origin's, or of one; one statement."""
     with connection.cursor() as cursor:
-        cursor.execute(BATCHES, {"day": today(), "batch": batch_id, "most": most})
+        cursor.execute(BATCHES, {"day": today(), "batch": batch_id, "origin": origin, "most": most})
         return [BatchFigures(*row) for row in cursor.fetchall()]
 
 
-def by_origin(found: list[BatchFigures]) -> list[tuple[str, int, int, Decimal, Decimal]]:
-    """(origin, issued, redeemed, discount, revenue before discounts), the most redeemed first."""
-    sums: dict[str, list[Any]] = {}
+def by_origin(found: list[BatchFigures]) -> list[OriginFigures]:
+    """The sums of each origin, the most redeemed first."""
+    grouped: dict[str, list[BatchFigures]] = {}
     for one in found:
-        line = sums.setdefault(one.origin, [0, 0, Decimal(0), Decimal(0)])
-        for place, value in enumerate((one.issued, one.redeemed, one.discount, one.baskets)):
-            line[place] += value
-    return sorted(((origin, *line) for origin, line in sums.items()), key=lambda row: (-row[2], row[0]))
+        grouped.setdefault(one.origin, []).append(one)
+    return sorted((_together(*group) for group in grouped.items()), key=lambda one: (-one.redeemed, one.origin))
 
 
-def comparison(batch_id: int, since: Any) -> Comparison:
+def _together(origin: str, group: list[BatchFigures]) -> OriginFigures:
+    known = all(one.liability is not None for one in group if one.open)
+    return OriginFigures(
+        origin,
+        issued=sum(one.issued for one in group),
+        open=sum(one.open for one in group),
+        liability=sum((one.liability or Decimal(0) for one in group), Decimal(0)) if known else None,
+        redeemed=sum(one.redeemed for one in group),
+        discount=sum((one.discount for one in group), Decimal(0)),
+        baskets=sum((one.baskets for one in group), Decimal(0)),
+        expired=sum(one.expired for one in group),
+    )
+
+
+def comparison(batch_ids: Sequence[int], since: Any) -> Comparison:
     with connection.cursor() as cursor:
-        cursor.execute(WITH_AND_WITHOUT, {"batch": batch_id, "since": since})
+        cursor.execute(WITH_AND_WITHOUT, {"batches": list(batch_ids), "since": since})
         return Comparison(*cursor.fetchone())

@@ -39,20 +39,23 @@ class Basket:
 
 
 def discount(batch: CouponBatch, basket: Basket, left: Decimal | None = None) -> Decimal | None:
-    """What the batch takes off this basket, at most the worth of the goods it is good for; None if it is good for nothing.
+    """What the batch takes off this basket; None if it is good for nothing.
 
+    At most the worth of the goods it is good for, and at most the total: who brings goods back is not paid out by a coupon.
     left: what an amount that is spent in parts still holds.
     """
-    if batch.kind == CouponBatch.Kind.FREE_DELIVERY:
-        return basket.delivery if eligible(batch, basket) >= batch.minimum else None
     if batch.kind == CouponBatch.Kind.FREE_PRODUCT:
         return _one_piece(batch, basket)
     worth = eligible(batch, basket)
-    if worth <= 0 or worth < batch.minimum or batch.value is None:
+    if worth <= 0 or worth < batch.minimum:
+        return None
+    if batch.kind == CouponBatch.Kind.FREE_DELIVERY:
+        return basket.delivery
+    if batch.value is None or basket.total <= 0:
         return None
     if batch.kind == CouponBatch.Kind.PERCENT:
-        return (worth * batch.value / 100).quantize(CENT, ROUND_HALF_UP)
-    return min(worth, batch.value if left is None else left)
+        return min(basket.total, (worth * batch.value / 100).quantize(CENT, ROUND_HALF_UP))
+    return min(basket.total, worth, batch.value if left is None else left)
 
 
 def eligible(batch: CouponBatch, basket: Basket) -> Decimal:
@@ -80,7 +83,7 @@ def _one_piece(batch: CouponBatch, basket: Basket) -> Decimal | None:
     if not pieces:
         return None
     piece = min((item.amount / item.quantity).quantize(CENT, ROUND_HALF_UP) for item in pieces)
-    return piece if piece > 0 and max(ZERO, basket.total - piece) >= batch.minimum else None
+    return piece if piece > 0 and basket.total - piece >= batch.minimum else None
 
 
 # In words

@@ -14,8 +14,8 @@ from crm import complaints, consent
 from crm.models import Category, Interaction, Product, PurchaseLine, Source, Task
 from loyalty.counter import finding
 from loyalty.counter.card import card
-from loyalty.counter.forms import amount
 from loyalty.coupons import codes, guarding, ledger
+from loyalty.coupons.amounts import amount
 from loyalty.models import Redemption
 from tests.campaigns.people import open_shop
 from tests.crm.conftest import as_staff, count_queries  # noqa: F401 - fixtures

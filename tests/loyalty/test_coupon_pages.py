@@ -3,16 +3,18 @@
 # ruff: noqa: F811 - fixtures are asked for by name
 
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 import time_machine
 from django.utils.timezone import now
 
 from crm.days import today
+from crm.models import Product
 from loyalty.coupons import codes, ledger
 from loyalty.models import Coupon, CouponBatch, CouponEntry
 from tests.crm.conftest import as_staff, count_queries  # noqa: F401 - fixtures
-from tests.factories import CustomerFactory
+from tests.factories import CustomerFactory, SourceFactory
 from tests.loyalty.coupons import basket, batch, coupon, till
 
 pytestmark = pytest.mark.django_db
@@ -47,12 +49,34 @@ class TestMaking:
             ({"valid_from": "2026-12-02", "valid_until": "2026-12-01"}, "before the first"),
             ({"kind": "percent", "in_parts": "on"}, "Only an amount"),
             ({"uses": "0"}, "1 or more"),
+            ({"minimum": "-5"}, "such as 12,50"),
+            ({"budget": "-1"}, "such as 12,50"),
+            ({"value": "5 or 6"}, "such as 12,50"),
+            ({"budget": "4.99"}, "less than one coupon"),
+            ({"valid_until": "2026-01-31"}, "This day is past"),
+            ({"valid_days": "2000000000"}, "36,500"),
+            ({"in_parts": "on", "uses": "3"}, "Leave 1 here"),
+            ({"product_numbers": "mug, beans"}, "no product with this number: beans, mug"),
         ],
     )
     def test_what_does_not_fit_is_said_at_its_field(self, as_staff, change, said) -> None:
         answer = as_staff("marketer").post("/coupons/new/", TERMS | change)
         assert answer.status_code == 422 and said in text(answer)
         assert not CouponBatch.objects.exists()
+
+    def test_products_are_named_by_the_shops_numbers(self, as_staff) -> None:
+        source = SourceFactory()
+        mug, beans = (Product.objects.create(source=source, external_id=number, name=number) for number in ("mug", "beans"))
+        as_staff("marketer").post("/coupons/new/", TERMS | {"product_numbers": "mug,", "not_product_numbers": " beans"})
+        made = CouponBatch.objects.get()
+        assert (made.products, made.not_products) == ([mug.pk], [beans.pk])
+
+    @pytest.mark.parametrize("typed", ["5,50", "5.50", "€5.5", "5,50 €"])
+    def test_an_amount_means_the_same_with_comma_and_point(self, as_staff, typed) -> None:
+        as_staff("marketer").post("/coupons/new/", TERMS | {"value": typed, "minimum": "1.020,00", "budget": "2,000"})
+        made = CouponBatch.objects.get()
+        assert (made.value, made.minimum, made.budget) == (Decimal("5.50"), 1020, 2000)
+        assert 'type="number" name="value"' not in text(as_staff("marketer").get("/coupons/new/"))
 
     def test_support_may_look_and_end_but_not_make(self, as_staff) -> None:
         support, made = as_staff("support"), coupon()
@@ -93,7 +117,15 @@ class TestLooking:
         answer = as_staff("marketer").get(f"/coupons/batches/{made.batch_id}/codes.csv")
         assert codes.shown(made.code) in b"".join(answer.streaming_content).decode()
 
-    @pytest.mark.parametrize("path", ["/coupons/", "/coupons/batches/{batch}/"])
+    def test_the_coupons_of_one_origin_stand_together(self, as_staff) -> None:
+        for origin in ("spring & summer", "autumn"):
+            batch(origin=origin)
+        support = as_staff("support")
+        assert "?origin=spring%20%26%20summer" in text(support.get("/coupons/"))
+        page = support.get("/coupons/", {"origin": "spring & summer"})
+        assert [one.origin for one in page.context["batches"]] == ["spring & summer"]
+
+    @pytest.mark.parametrize("path", ["/coupons/", "/coupons/?origin=", "/coupons/batches/{batch}/"])
     def test_pages_ask_the_same_number_of_questions(self, as_staff, count_queries, path) -> None:
         made, support = batch(), as_staff("support")
         coupon(made, CustomerFactory())
@@ -120,6 +152,14 @@ class TestGiving:
         assert "Adler" not in f"{[*Coupon.objects.values_list('cause')]} {[*CouponEntry.objects.values_list('reason')]}"
         marketer.post("/coupons/give/?q=Adler", {"batch": made.pk, "confirmed": "2"})
         assert Coupon.objects.count() == 2, "the same list again on the same day"
+
+    def test_a_list_is_not_promised_more_than_the_budget_holds(self, as_staff) -> None:
+        for _number in range(3):
+            CustomerFactory(family_name="Adler")
+        made, marketer = batch(value=5, budget=14), as_staff("marketer")
+        answer = marketer.post("/coupons/give/?q=Adler", {"batch": made.pk, "confirmed": "3"})
+        assert answer.status_code == 422 and "€15.00, and €14.00 are not promised yet" in text(answer)
+        assert not Coupon.objects.exists()
 
     def test_a_stopped_coupon_is_refused_at_the_till(self, as_staff) -> None:
         made = coupon()

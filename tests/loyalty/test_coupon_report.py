@@ -7,6 +7,7 @@ import pytest
 
 from crm.days import today
 from loyalty.coupons import ledger, report
+from loyalty.coupons.report import OriginFigures
 from loyalty.models import Coupon, Redemption
 from tests.factories import NOW, CustomerFactory, PurchaseFactory
 from tests.loyalty.coupons import basket, batch, coupon, till
@@ -31,16 +32,22 @@ def test_a_batch_tells_issued_open_redeemed_expired_and_what_is_owed() -> None:
     assert (found.issued, found.redeemed, found.reserved, found.voided, found.expired) == (6, 2, 1, 1, 1)
     assert (found.open, found.liability) == (1, Decimal(5)), "what is held, ended, over or used is no longer open"
     assert (found.discount, found.baskets) == (Decimal(10), Decimal(80))
-    assert report.by_origin([found]) == [("birthday", 6, 2, Decimal(10), Decimal(80))]
+    assert report.by_origin([found]) == [
+        OriginFigures("birthday", 6, 1, Decimal(5), redeemed=2, discount=Decimal(10), baskets=Decimal(80), expired=1)
+    ]
 
 
 def test_origins_are_added_up_the_most_redeemed_first() -> None:
     for origin, uses in (("birthday", 1), ("thanks", 1), ("thanks", 1)):
         ledger.redeem(coupon(batch(value=5, origin=origin), uses=uses).code, basket(30), till())
-    assert [(origin, issued, used) for origin, issued, used, *_ in report.by_origin(report.batches())] == [
-        ("thanks", 2, 2),
+    coupon(batch("percent", 10, origin="thanks"))
+    found = report.by_origin(report.batches())
+    assert [(one.origin, one.issued, one.redeemed) for one in found] == [
+        ("thanks", 3, 2),
         ("birthday", 1, 1),
     ]
+    assert [one.liability for one in found] == [None, 0], "what ten percent will be, nobody knows"
+    assert {one.origin for one in report.batches(origin="thanks")} == {"thanks"}
 
 
 def test_purchases_with_a_coupon_stand_beside_those_of_the_same_people_without() -> None:
@@ -51,6 +58,6 @@ def test_purchases_with_a_coupon_stand_beside_those_of_the_same_people_without()
         PurchaseFactory(customer=customer, gross=net)
     PurchaseFactory(customer=ben, gross=900, ordered_at=NOW - timedelta(days=400))
     PurchaseFactory(customer=ben, gross=70, status="cancelled")
-    found = report.comparison(made.pk, NOW - timedelta(days=30))
+    found = report.comparison([made.pk], NOW - timedelta(days=30))
     assert (found.with_n, found.with_mean, found.with_sum) == (2, Decimal(50), Decimal(100))
     assert (found.without_n, found.without_mean) == (2, Decimal(25)), "neither strangers nor before nor cancelled"

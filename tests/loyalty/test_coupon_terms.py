@@ -41,7 +41,12 @@ def bought(*amounts: tuple[object, int], delivery: object = 0) -> Basket:
         (offer("percent", 10, categories=[COFFEE]), Basket(Decimal(25)), None),
         (offer("free_delivery", None), bought((25, COFFEE), delivery="4.90"), "4.90"),
         (offer("free_delivery", None, minimum=Decimal(30)), bought((25, COFFEE), delivery="4.90"), None),
+        (offer("free_delivery", None, categories=[MILL]), bought((25, COFFEE), delivery="4.90"), None),
+        (offer("free_delivery", None), bought((25, COFFEE), (-25, TEA), delivery="4.90"), None),
         (offer(value=5), bought((-5, COFFEE)), None),
+        (offer(value=10, categories=[COFFEE]), bought((30, COFFEE), (-28, TEA)), "2"),
+        (offer("percent", 50, categories=[COFFEE]), bought((30, COFFEE), (-28, TEA)), "2"),
+        (offer(value=10, categories=[COFFEE]), bought((30, COFFEE), (-30, TEA)), None),
     ],
 )
 def test_discounts(made, basket, expected):
@@ -54,6 +59,9 @@ def test_a_free_product_takes_off_one_piece_if_the_rest_reaches_the_minimum():
     assert discount(made, Basket(Decimal(24), (mug,))) is None
     assert discount(made, Basket(Decimal(40), (mug, Item(Decimal(16))))) == Decimal(12)
     assert discount(made, Basket(Decimal(40), (Item(Decimal(40)),))) is None
+    any_purchase = offer("free_product", None, free_product_id=9)
+    assert discount(any_purchase, Basket(Decimal(12), (mug,))) == Decimal(12)
+    assert discount(any_purchase, Basket(Decimal(4), (mug, Item(Decimal(-20))))) is None, "it is not paid out"
 
 
 @given(

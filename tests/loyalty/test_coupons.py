@@ -102,6 +102,11 @@ class TestUsing:
         made.refresh_from_db()
         assert made.used == 0
 
+    def test_a_use_that_would_take_nothing_off_is_refused(self):
+        made = coupon(batch("free_delivery", None))
+        assert refusal(lambda: ledger.redeem(made.code, basket(50), till())) == "basket", "nothing is delivered"
+        assert ledger.redeem(made.code, basket(50, delivery="4.90"), till()).discount == Decimal("4.90")
+
     def test_another_source_cannot_touch_a_redemption(self):
         held = ledger.reserve(coupon().code, basket(50), till("one"))
         assert refusal(lambda: ledger.release(held.pk, till("another"))) == "unknown"
