@@ -69,6 +69,28 @@ def test_a_half_that_fails_leaves_everybody_in_the_queue(many: None, monkeypatch
     assert Assessment.objects.count() == 6 and not ChangedCustomer.objects.exists()
 
 
+def test_many_changed_customers_are_judged_in_halves_as_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    customers = shop_of_all_kinds()
+    scoring.score_all()
+    for customer in customers:
+        buyer(1, customer=customer)
+    changed = [ChangedCustomer(customer_id=one.pk) for one in customers]
+    halves: list[list[int]] = []
+    with monkeypatch.context() as few:
+        few.setattr(scoring, "MANY_CHANGED", 2)
+        few.setattr(scoring, "_everybody_is_cheaper", lambda cursor, known: False)
+        whole = scoring._refresh
+        few.setattr(scoring, "_refresh", lambda cursor, run, rules: (halves.append(run.ids), whole(cursor, run, rules)))
+        ChangedCustomer.objects.all().delete()
+        ChangedCustomer.objects.bulk_create(changed)
+        assert scoring.score_changed() == 6
+    assert sorted(len(half) for half in halves) == [3, 3]
+    assert not ChangedCustomer.objects.exists()
+    found = stored()
+    scoring.score_all()
+    assert stored() == found and any(row.get("last_order_on") for row in found)
+
+
 def test_a_part_narrows_what_is_joined_and_a_few_customers_do_not() -> None:
     assert metrics.beside("k", "> 7") == "AND k.customer_id > 7"
     assert metrics.beside("k", metrics.SOME) == metrics.beside("k", "") == ""
