@@ -1,5 +1,6 @@
 """Static lists: who is put on them, from a file or a text, each line with what became of it."""
 
+import codecs
 import csv
 import io
 import re
@@ -15,10 +16,13 @@ from django.utils.translation import gettext_lazy
 
 from campaigns.models import Segment, SegmentMember
 from campaigns.segments.keeping import SegmentError
+from crm import display
 from crm.models import Customer
 
 MOST_LINES = 50_000
 MOST_BYTES = 5_000_000
+# How a PDF and a spreadsheet (a ZIP file) begin; parts of them would pass for text.
+OTHER_FILES = (b"%PDF-", b"PK\x03\x04")
 LONGEST = 254
 NUMBER = re.compile(r"[Kk]-?\s*(\d{1,18})")
 HEADINGS = {
@@ -124,12 +128,14 @@ def read(content: bytes | str) -> list[tuple[int, str]]:
     if not found:
         raise SegmentError(_("There is no address and no number in it."))
     if len(found) > MOST_LINES:
-        raise SegmentError(_("These are too many lines: at most %(n)s at a time.") % {"n": MOST_LINES})
+        raise SegmentError(_("These are too many lines: at most %(n)s at a time.") % {"n": display.number(MOST_LINES)})
     return found
 
 
 def _decoded(content: bytes) -> str:
-    for encoding in ("utf-8", "cp1252"):
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = wide or (b"\0" not in content and not content.startswith(OTHER_FILES))
+    for encoding in ("utf-16",) if wide else ("utf-8", "cp1252") if text else ():
         try:
             return content.decode(encoding)
         except UnicodeDecodeError:

@@ -94,6 +94,11 @@ def joined_by_or(parts: Sequence[str]) -> str:
     return reduce(lambda one, other: _("%(one)s or %(other)s") % {"one": one, "other": other}, parts)
 
 
+def any_of(values: Sequence[str]) -> str:
+    """Values of one condition: “A, B or C”."""
+    return joined_by_or([", ".join(values[:-1]), values[-1]]) if len(values) > 1 else "".join(values)
+
+
 def condition(rule: Rule, known: Known) -> str:
     """One condition in words; '' while it is unfinished."""
     field = BY_CODE.get(str(rule.get("field")))
@@ -131,7 +136,7 @@ def compared(field: Field, operator: str, value: Any, known: Known) -> tuple[str
         low, high = (shown(field, one, known) for one in value)
         return _("%(what)s is between %(low)s and %(high)s"), {"low": low, "high": high}
     if operator == "one_of":
-        return _("%(what)s is %(value)s"), {"value": joined_by_or([shown(field, one, known) for one in value])}
+        return _("%(what)s is %(value)s"), {"value": any_of([shown(field, one, known) for one in value])}
     texts = {
         "is": _("%(what)s is %(value)s"),
         "is_not": _("%(what)s is not %(value)s"),
@@ -175,7 +180,7 @@ def _stated(field: Field, rule: Rule, known: Known) -> str:
     if isinstance(field.kind, YesNo):
         return str(field.met if value else field.unmet)
     if isinstance(field.kind, Among):
-        named = {"values": joined_by_or([_("“%(text)s”") % {"text": shown(field, one, known)} for one in value or ()])}
+        named = {"values": any_of([_("“%(text)s”") % {"text": shown(field, one, known)} for one in value or ()])}
         return str(field.met if operator == "one_of" else field.unmet) % named
     if isinstance(field.kind, InList):
         named_one = known.segments.get(str(value))

@@ -6,6 +6,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import translation
 from django.utils.timezone import now
 
 from campaigns import launching, planning, segments
@@ -207,15 +208,28 @@ def test_a_file_of_an_old_spreadsheet_is_read(client):
     assert Segment.objects.filter(name="Empty").count() == 0
 
 
+def test_several_values_are_read_as_people_list_them():
+    rule = group("all", one("stage", "one_of", ["regular", "loyal", "ambassador"]))
+    with translation.override("en"):
+        assert "stage is Regular customer, Loyal customer or Ambassador." in segments.sentence(rule)
+
+
+def test_a_file_in_two_bytes_a_sign_is_read(client):
+    assert lists.read("Ärger;K-5\nK-6".encode("utf-16")) == [(1, "Ärger"), (2, "K-6")]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         (b"\xff\xfe\x00\x81\x8d", "no text"),
+        (b"%PDF-1.7\nanna@example.test\n", "no text"),
+        (b"PK\x03\x04xl/workbook.xml", "no text"),
+        (b"K-5\x00\nanna@example.test", "no text"),
         (b"", "no address"),
         ("x\n" * 50_001, "too many"),
         (b"x" * 5_000_001, "too large"),
     ],
-    ids=["binary", "empty", "long", "large"],
+    ids=["binary", "pdf", "spreadsheet", "nul", "empty", "long", "large"],
 )
 def test_a_file_that_cannot_be_read_is_refused(content, words):
     with pytest.raises(keeping.SegmentError, match=words):
