@@ -19,35 +19,37 @@ from loyalty.bonds import Scored
 from loyalty.conditions import Said
 from loyalty.explain import Explanation, Part
 from loyalty.facts import Fact
+from loyalty.judging import PARTS
 from loyalty.models import Assessment
 from loyalty.reasons import Line
 from loyalty.stages import STAGES
 from loyalty.status import Status
 
 SCORE = "0 to 100; null while unknown."
+NAME = "Its name in the language of the sentences."
 
 
 class FactShape(serializers.Serializer):
-    text = serializers.CharField()
-    on = serializers.DateField(allow_null=True)
+    text = serializers.CharField(help_text="What happened, in words; may be empty where its day says enough.")
+    on = serializers.DateField(allow_null=True, help_text="Its day in the shop's time zone.")
     url = serializers.CharField(help_text="Where staff see it; empty for nowhere.")
 
 
 class ConditionShape(serializers.Serializer):
-    code = serializers.CharField()
-    state = serializers.ChoiceField(["met", "missing", "unknown"])
-    text = serializers.CharField()
-    facts = FactShape(many=True)
+    code = serializers.CharField(help_text="Which condition; new ones may come.")
+    state = serializers.ChoiceField(["met", "missing", "unknown"], help_text="unknown: no fact tells.")
+    text = serializers.CharField(help_text="The condition with its figures; while not met, what is missing.")
+    facts = FactShape(many=True, help_text="Up to three behind it, the newest first.")
 
 
 class ActionShape(serializers.Serializer):
-    code = serializers.CharField()
-    label = serializers.CharField()  # type: ignore[assignment]
+    code = serializers.CharField(help_text="Which step; new ones may come.")
+    label = serializers.CharField(help_text="The step in words.")  # type: ignore[assignment]
 
 
 class NextShape(serializers.Serializer):
-    code = serializers.ChoiceField([stage.code for stage in STAGES])
-    label = serializers.CharField()  # type: ignore[assignment]
+    code = serializers.ChoiceField([stage.code for stage in STAGES], help_text="The stage above.")
+    label = serializers.CharField(help_text=NAME)  # type: ignore[assignment]
     sentence = serializers.CharField(help_text="What is missing.")
     conditions = ConditionShape(many=True)
     action = ActionShape(allow_null=True, help_text="The one step that helps. Never one that makes leaving harder.")
@@ -55,78 +57,88 @@ class NextShape(serializers.Serializer):
 
 class StageShape(serializers.Serializer):
     code = serializers.ChoiceField([stage.code for stage in STAGES], help_text="Shown: falls only late.")
-    label = serializers.CharField()  # type: ignore[assignment]
+    label = serializers.CharField(help_text=NAME)  # type: ignore[assignment]
     raw = serializers.ChoiceField([stage.code for stage in STAGES], help_text="What facts and date say today.")
-    since = serializers.DateField(allow_null=True)
-    sentence = serializers.CharField()
-    badges = serializers.ListField(child=serializers.CharField())
+    since = serializers.DateField(
+        allow_null=True, help_text="null where nothing tells it: loyal or ambassador at the first judgement."
+    )
+    sentence = serializers.CharField(help_text="The stage with its day; “last” while lapsed.")
+    badges = serializers.ListField(child=serializers.CharField(), help_text="Short warnings beside the stage.")
     conditions = ConditionShape(many=True)
     next = NextShape(allow_null=True)
 
 
 class StatusShape(serializers.Serializer):
     code = serializers.ChoiceField(["", *Status.values], help_text="Empty without an order.")
-    label = serializers.CharField()  # type: ignore[assignment]
-    overdue_ratio = serializers.FloatField(allow_null=True, help_text="Days since the last order / expected interval.")
-    expected_interval = serializers.FloatField(help_text="Days.")
-    last_order_on = serializers.DateField(allow_null=True)
-    sentence = serializers.CharField()
-    limits = serializers.CharField()
-    interval = serializers.CharField()
+    label = serializers.CharField(help_text=NAME)  # type: ignore[assignment]
+    overdue_ratio = serializers.FloatField(
+        allow_null=True, help_text="Days since the last order / expected interval, 0 or more; null without an order."
+    )
+    expected_interval = serializers.FloatField(help_text="Days from one order to the next, above 0.")
+    last_order_on = serializers.DateField(allow_null=True, help_text="Day of the last valid order; null without one.")
+    sentence = serializers.CharField(help_text="Why this status holds.")
+    limits = serializers.CharField(
+        help_text="Up to which ratio each status goes; empty without an order or by contract."
+    )
+    interval = serializers.CharField(help_text="How the expected interval came about.")
 
 
 class PartShape(serializers.Serializer):
-    code = serializers.CharField()
-    label = serializers.CharField()  # type: ignore[assignment]
-    value = serializers.FloatField(allow_null=True, help_text=SCORE)
-    weight = serializers.FloatField()
-    facts = FactShape(many=True)
+    code = serializers.ChoiceField(PARTS, help_text="Which part of the attitude.")
+    label = serializers.CharField(help_text=NAME)  # type: ignore[assignment]
+    value = serializers.FloatField(allow_null=True, help_text=SCORE + " Newer answers weigh more.")
+    weight = serializers.FloatField(help_text="0 to 100, beside those of the other known parts.")
+    facts = FactShape(many=True, help_text="Up to three answers behind it, the newest first.")
 
 
 class AttitudeShape(serializers.Serializer):
     value = serializers.FloatField(allow_null=True, help_text=SCORE)
     relative = serializers.FloatField(allow_null=True, help_text=SCORE)
     compared = serializers.BooleanField(help_text="False: relative is the attitude itself, nobody compared.")
-    evidence = serializers.IntegerField(help_text="Parts with a fresh answer of the customer's own.")
-    sentence = serializers.CharField()
+    evidence = serializers.IntegerField(help_text="0 to 4: parts with a fresh answer of the customer's own.")
+    sentence = serializers.CharField(help_text="What it rests on, or how to come to know it.")
     comparison = serializers.FloatField(allow_null=True, help_text="With other shops, as answered. " + SCORE)
-    comparison_facts = FactShape(many=True)
-    parts = PartShape(many=True)
+    comparison_facts = FactShape(many=True, help_text="Up to three answers behind it, −3 to +3.")
+    parts = PartShape(many=True, help_text="Satisfaction, trust, commitment, NEV and involvement, known or not.")
 
 
 class LineShape(serializers.Serializer):
-    code = serializers.CharField()
-    text = serializers.CharField()
-    points = serializers.FloatField(allow_null=True, help_text="null while unknown; `learn` says how to know it.")
-    most = serializers.FloatField()
-    learn = serializers.CharField()
-    facts = FactShape(many=True)
+    code = serializers.CharField(help_text="Which signal; new ones may come.")
+    text = serializers.CharField(help_text="The signal with its figures and days.")
+    points = serializers.FloatField(
+        allow_null=True, help_text="0 to `most`; null while unknown, `learn` then says how to know it."
+    )
+    most = serializers.FloatField(help_text="Points that the rules give at most.")
+    learn = serializers.CharField(help_text="How to come to know it; empty while known.")
+    facts = FactShape(many=True, help_text="Up to three behind it, the newest first.")
 
 
 class BarrierShape(serializers.Serializer):
-    code = serializers.CharField()
-    label = serializers.CharField()  # type: ignore[assignment]
+    code = serializers.CharField(help_text="Which barrier; new ones may come.")
+    label = serializers.CharField(help_text=NAME)  # type: ignore[assignment]
     sign = serializers.ChoiceField([-1, 1], help_text="−1 holds against the will, +1 is stayed for.")
     score = serializers.FloatField(allow_null=True, help_text=SCORE)
-    weight = serializers.FloatField()
+    weight = serializers.FloatField(
+        help_text="0 to 1. sign −1: how far its points count; sign +1: the share of the gap to 100 that it may close."
+    )
     known = serializers.IntegerField(help_text="Signals known, of the lines listed.")
-    lines = LineShape(many=True)
+    lines = LineShape(many=True, help_text="Every signal, also the unknown ones.")
 
 
 class ValueShape(serializers.Serializer):
     value = serializers.FloatField(allow_null=True, help_text=SCORE)
-    sentence = serializers.CharField()
+    sentence = serializers.CharField(help_text="How it came about, or why it is unknown.")
 
 
 class BondTypeShape(serializers.Serializer):
     code = serializers.ChoiceField(["", *Assessment.BondType.values], help_text="Empty while unknown.")
-    label = serializers.CharField()  # type: ignore[assignment]
-    advice = serializers.CharField()
+    label = serializers.CharField(help_text=NAME)  # type: ignore[assignment]
+    advice = serializers.CharField(help_text="What to do, never to hold anybody against their will.")
 
 
 class LoyaltyTypeShape(serializers.Serializer):
-    code = serializers.ChoiceField(Assessment.LoyaltyType.values)
-    label = serializers.CharField()  # type: ignore[assignment]
+    code = serializers.ChoiceField(Assessment.LoyaltyType.values, help_text="Behaviour by attitude (Dick & Basu).")
+    label = serializers.CharField(help_text=NAME)  # type: ignore[assignment]
     sentence = serializers.CharField(help_text="Why; empty without an order.")
 
 
@@ -134,16 +146,18 @@ class JudgementShape(serializers.Serializer):
     customer = serializers.CharField(help_text="Your number of the customer.")
     day = serializers.DateField(help_text="The day for which the judgement holds.")
     judged_at = serializers.DateTimeField(help_text="When the stored judgement last changed.")
-    rules_version = serializers.IntegerField()
+    rules_version = serializers.IntegerField(help_text="The version of weights and thresholds that judged, from 1.")
     language = serializers.ChoiceField(["de", "en"], help_text="Of the sentences, as Accept-Language asked.")
     stage = StageShape()
     status = StatusShape()
     loyalty_type = LoyaltyTypeShape()
     attitude = AttitudeShape()
     barriers = BarrierShape(many=True)
-    lock_in = ValueShape()
-    bond = ValueShape()
-    voluntary_share = ValueShape()
+    lock_in = ValueShape(help_text="How far they would have to stay.")
+    bond = ValueShape(help_text="How far they want to stay.")
+    voluntary_share = ValueShape(
+        help_text="Bond / (bond + lock-in), in percent; null while both together are too small."
+    )
     bond_type = BondTypeShape()
 
 
@@ -214,7 +228,7 @@ def stage(told: Explanation) -> dict[str, Any]:
         "code": judged.stage,
         "label": str(badges.STAGE_NAMES[judged.stage]),
         "raw": judged.raw_stage,
-        "since": judged.stage_since,
+        "since": told.since,
         "sentence": told.stage,
         "badges": told.badges,
         "conditions": conditions(told.conditions),

@@ -26,7 +26,7 @@ from loyalty import cross_buying, metrics, scoring
 from loyalty.drilldown import DrillDown, among, raw
 
 FIELDS = {"r": "last_order_on", "f": "orders", "m": "value"}
-MOST_MONTHS, MOST_DAYS = 1_200, 36_500
+MOST_MONTHS, MOST_DAYS, MOST_MONEY = 1_200, 36_500, 10**15
 YEAR = timedelta(days=365)
 
 # Who bought in the so-manieth month after the one of their first order.
@@ -132,11 +132,19 @@ def read_rfm(value: str) -> list[tuple[str, Any, Any]]:
         if code not in FIELDS:
             raise ValueError(value)
         try:
-            kind: Any = {"r": date.fromisoformat, "f": int, "m": Decimal}[code]
+            kind: Any = {"r": date.fromisoformat, "f": int, "m": _amount}[code]
             found.append((code, kind(low), kind(high)))
         except InvalidOperation:
             raise ValueError(value) from None
     return found
+
+
+def _amount(text: str) -> Decimal:
+    """Raises ValueError for what is no number of this world, InvalidOperation for what is none."""
+    amount = Decimal(text)
+    if not amount.is_finite() or abs(amount) > MOST_MONEY:
+        raise ValueError(text)
+    return amount
 
 
 def rfm_value(**bounds: tuple[Any, Any]) -> str:

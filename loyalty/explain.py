@@ -4,6 +4,7 @@ Nothing is computed anew here: every figure is one that the judgement stored, or
 that judged. Works in the active language.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -16,12 +17,13 @@ from crm.days import today
 from crm.display import day as day_text
 from crm.display import number
 from crm.models import Customer
+from crm.presence import needs
 from loyalty import actions, bonds, conditions, rules, scoring, stages
 from loyalty.bonds import Scored
 from loyalty.conditions import Said, Standing
 from loyalty.facts import Behind, Fact, behind
 from loyalty.judging import PARTS
-from loyalty.models import Assessment, Metrics, RuleSet
+from loyalty.models import Assessment, Metrics, RuleSet, Transition
 from loyalty.rhythm_words import interval_sentence, limits_sentence, status_sentence, type_sentence
 from loyalty.status import Status
 
@@ -54,7 +56,8 @@ class Next:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Everything the profile and the API say about one judgement. compared: the customer's comparisons with others."""
+    """Everything the profile and the API say about one judgement. compared: the customer's comparisons with others;
+    moves: the changes of stage, oldest first; since: the day of the present one, None where nothing tells it."""
 
     assessment: Assessment
     metrics: Metrics
@@ -78,6 +81,8 @@ class Explanation:
 
     is_today: bool = True
     compared: tuple[Fact, ...] = ()
+    moves: tuple[Transition, ...] = ()
+    since: date | None = None
 
     @property
     def rules_version(self) -> int:
@@ -91,7 +96,8 @@ def explain(customer: Customer) -> Explanation | None:
         return None
     metrics, day, in_force = assessment.customer.metrics, scoring.shown_day(), rules_of(assessment)
     standing = Standing(metrics, assessment, in_force, day, day == today())
-    found = conditions.states(customer.pk, in_force, day)
+    found, moved = conditions.states(customer.pk, in_force, day), tuple(moves(customer))
+    since = stage_day(assessment, moved)
     known = behind(customer, metrics, day, by_contract=assessment.contract_until is not None)
     scored = bonds.barriers(assessment, metrics, in_force, known, day)
     limits = scoring.calibration()
@@ -100,7 +106,7 @@ def explain(customer: Customer) -> Explanation | None:
         metrics=metrics,
         day=day,
         rules=in_force,
-        stage=stage_sentence(standing),
+        stage=stage_sentence(standing, since),
         badges=badges(standing),
         conditions=conditions.said(stages.by_code(assessment.stage), found, standing, known),
         next=next_of(standing, found, known),
@@ -117,7 +123,23 @@ def explain(customer: Customer) -> Explanation | None:
         advice=bonds.advice(assessment, day),
         is_today=standing.is_today,
         compared=known.of("comparison"),
+        moves=moved,
+        since=since,
     )
+
+
+@needs(Transition)
+def moves(customer: Customer) -> Sequence[Transition]:
+    return list(Transition.objects.filter(customer=customer).order_by("happened_on", "pk"))
+
+
+def stage_day(judged: Assessment, moved: Sequence[Transition]) -> date | None:
+    """Since when the stage is theirs. Up to regular the orders tell; of a higher one that the first judgement found, nobody
+    knows the day, and that of the judgement is none."""
+    told = stages.rank(judged.stage) <= stages.rank("regular") or any(
+        move.to_stage == judged.stage and move.happened_on == judged.stage_since for move in moved
+    )
+    return judged.stage_since if told else None
 
 
 @compiled
@@ -137,11 +159,11 @@ def stage_label(code: str) -> str:
     return str(stages.by_code(code).label)
 
 
-def stage_sentence(at: Standing) -> str:
+def stage_sentence(at: Standing, since: date | None) -> str:
     judged = at.assessment
     named = {
         "stage": stage_label(judged.stage),
-        "day": day_text(judged.stage_since),
+        "day": day_text(since),
         "raw": stage_label(judged.raw_stage),
     }
     if at.status == Status.LAPSED:
@@ -150,7 +172,7 @@ def stage_sentence(at: Standing) -> str:
         return _("%(stage)s; by the facts only %(raw)s since %(failing)s") % (
             named | {"failing": day_text(judged.failing_since)}
         )
-    return (_("%(stage)s since %(day)s") if judged.stage_since else "%(stage)s") % named
+    return (_("%(stage)s since %(day)s") if since else "%(stage)s") % named
 
 
 def badges(at: Standing) -> list[str]:
@@ -185,7 +207,7 @@ def part_labels() -> dict[str, str]:
         "satisfaction": _("Satisfaction"),
         "trust": _("Trust"),
         "commitment": _("Commitment"),
-        "nev": _("Net Emotional Value"),
+        "nev": _("Net Emotional Value, −10 to +10 as 0 to 100"),
         "involvement": _("Involvement"),
     }
 

@@ -12,6 +12,7 @@ from crm.forms import Styled
 from crm.models import AdvocacyAct, Customer
 
 EARLIEST = date(1970, 1, 1)
+FARTHEST_YEARS = 100
 
 
 def day_field(label: Any, **options: Any) -> forms.DateField:
@@ -101,4 +102,7 @@ class MembershipForm(Styled, forms.Form):
         begun, until = given.get("day"), given.get("until")
         if begun and until and until < begun:
             self.add_error("until", _("This lies before the beginning."))
+        if until and until.year > timezone.localdate().year + FARTHEST_YEARS:
+            message = _("This day lies more than %(n)s years ahead. Check the year, or leave it empty.")
+            self.add_error("until", message % {"n": FARTHEST_YEARS})
         return given

@@ -167,7 +167,10 @@ def _tagged(customer: Customer, first: date, day: date, *, own: bool) -> Tagged:
 
 def _value_sentence(found: CustomerValue) -> str:
     if not found.responses:
-        return _("Nobody has asked this customer how they feel, or they did not answer enough: the value is unknown.")
+        return _(
+            "Nobody has asked this customer how they feel, or they did not answer enough: the value is unknown. Send a "
+            "survey, or ask and record the answers."
+        )
     n = len(found.responses)
     own = ngettext("%(n)s own answer", "%(n)s own answers", n) % {"n": display.number(n)}
     if found.value is None or found.k is None or found.shop is None:

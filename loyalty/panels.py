@@ -19,12 +19,11 @@ from crm.display import ago, number, percent, signed
 from crm.display import day as day_text
 from crm.models import Category, Complaint, Customer, Purchase, Shop, User
 from crm.plugins import Panel
-from crm.presence import needs
 from loyalty import badges
 from loyalty.bonds import places
 from loyalty.explain import Explanation, Scored, explain
 from loyalty.facts import Fact
-from loyalty.models import Assessment, Transition
+from loyalty.models import Assessment
 from loyalty.reasons import Line
 from loyalty.stages import STAGES
 from loyalty.status import Status
@@ -68,7 +67,7 @@ def standing(customer: Customer, user: User, found: Explanation) -> dict[str, An
         "type": badges.TYPES.get(Assessment.LoyaltyType(judged.loyalty_type)) if judged.orders else None,
         "stages": [
             (stage.label, reached)
-            for stage, reached in zip(STAGES, ladder(customer, judged, found.metrics.order_days), strict=True)
+            for stage, reached in zip(STAGES, ladder(judged, found), strict=True)
         ],
         "present": level,
         "next_level": level + 1 if found.next else None,
@@ -109,13 +108,13 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def ladder(customer: Customer, judged: Assessment, order_days: Sequence[date]) -> list[date | None]:
+def ladder(judged: Assessment, found: Explanation) -> list[date | None]:
     """The day on which each stage up to the present one was reached for good; None where nobody recorded it.
 
     The days of the first two orders are those of the first two steps, also before anybody recorded moves.
     """
-    reached: dict[int, date | None] = dict(enumerate(order_days[:2], start=1))
-    for move in moves(customer):
+    reached: dict[int, date | None] = dict(enumerate(found.metrics.order_days[:2], start=1))
+    for move in found.moves:
         old, new = badges.LEVELS.get(move.from_stage), badges.LEVELS.get(move.to_stage)
         if old is None or new is None:
             continue
@@ -123,14 +122,9 @@ def ladder(customer: Customer, judged: Assessment, order_days: Sequence[date]) -
             reached.pop(level, None)
         reached |= dict.fromkeys(range(old + 1, new + 1), move.happened_on)
     present = badges.LEVELS[judged.stage]
-    if judged.stage_since:
-        reached[present] = judged.stage_since
+    if found.since:
+        reached[present] = found.since
     return [reached.get(level) if level <= present else None for level in range(len(STAGES))]
-
-
-@needs(Transition)
-def moves(customer: Customer) -> Sequence[Transition]:
-    return list(Transition.objects.filter(customer=customer).order_by("happened_on", "pk"))
 
 
 def action(customer: Customer, user: User, found: Explanation) -> dict[str, Any] | None:

@@ -77,7 +77,7 @@ def how_to_learn(signal: Signal) -> str:
         "interactions": _("No contact is recorded yet: note contacts, with the customer's rating."),
         "participations": _("Nobody takes part in anything yet: note memberships and visits to events."),
         "referrals": _("No referral is recorded yet: note who brought whom."),
-    }.get(signal.kind, _("No source delivers this yet."))
+    }.get(signal.kind, _("No connected system delivers this, and it cannot be noted by hand. Until one does it adds nothing."))
 
 
 def recorded(signal: Signal, metrics: Metrics, names: Names) -> str:
@@ -115,11 +115,24 @@ def remaining_months(metrics: Metrics, names: Names, day: date, share: float) ->
     """A term runs down from the day on which it was recorded."""
     value, on = (metrics.recorded or {}).get("remaining_months", (0, None))
     left = max(0, float(value) - full_months(as_day(on), day))
+    if not left:
+        return _term_is_over(float(value), as_day(on))
     return ngettext(
         "Remaining term: %(n)s month, of %(all)s recorded on %(day)s",
         "Remaining term: %(n)s months, of %(all)s recorded on %(day)s",
         1 if left == 1 else 2,
     ) % {"n": number(left), "all": number(float(value)), "day": day_text(as_day(on))}
+
+
+def _term_is_over(months: float, recorded_on: date | None) -> str:
+    named = {"n": number(months), "day": day_text(recorded_on)}
+    if not months:
+        return _("No remaining term, recorded on %(day)s") % named
+    return ngettext(
+        "The remaining term of %(n)s month, recorded on %(day)s, is over",
+        "The remaining term of %(n)s months, recorded on %(day)s, is over",
+        1 if months == 1 else 2,
+    ) % named
 
 
 def prepaid_credit(metrics: Metrics, names: Names, day: date, share: float) -> str:
@@ -142,6 +155,8 @@ def tenure(metrics: Metrics, names: Names, day: date, share: float) -> str:
 
 
 def routine_place(metrics: Metrics, names: Names, day: date, share: float) -> str:
+    if not metrics.orders:
+        return _("No order yet")
     if not metrics.place:
         return _("No place is known of their purchases")
     return ngettext(

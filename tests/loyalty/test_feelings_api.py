@@ -7,6 +7,8 @@ from django.test import Client
 from django.utils.timezone import now
 
 from crm.models import ApiKey, CustomerKey, Source
+from loyalty.api import JudgementShape
+from loyalty.api_feelings import FeelingsShape
 from tests.factories import CustomerFactory
 from tests.loyalty.test_motivators import says
 from tests.loyalty.test_nev import felt
@@ -47,6 +49,30 @@ def test_value_motivators_and_phase_with_their_reasons(source, customer):
     assert [one["motivator"] for one in found["motivators"]["noted"]] == ["thrill"]
     german = ask(source, language="de").json()
     assert german["nev"]["reasons"][0].startswith("Geglättet +6,0: Mittel aus 1 eigenen Antwort")
+
+
+def test_the_answers_behind_the_value_have_their_days_and_links(source, customer):
+    felt(customer, 8, 2, 40), felt(customer, 5, 4, 10)
+    found = ask(source).json()
+    assert found["rules_version"] == 1
+    assert [one["value"] for one in found["nev"]["responses"]] == [1, 6]
+    assert found["nev"]["responses"][0]["on"] > found["nev"]["responses"][1]["on"]
+    assert all(f"/customers/{customer.pk}/" in one["url"] for one in found["nev"]["responses"])
+
+
+@pytest.mark.parametrize("shape", [JudgementShape, FeelingsShape])
+def test_every_figure_is_described(shape):
+    """Meaning, unit and range stand in the OpenAPI description; whoever reads a number need not guess."""
+
+    def silent(of, where):
+        for name, field in of.fields.items():
+            child = getattr(field, "child", field)
+            if hasattr(child, "fields"):
+                yield from silent(child, f"{where}.{name}")
+            elif not field.help_text:
+                yield f"{where}.{name}"
+
+    assert list(silent(shape(), shape.__name__)) == []
 
 
 def test_only_the_own_customers_and_only_with_the_scope(source, customer):

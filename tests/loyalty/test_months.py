@@ -242,7 +242,7 @@ def test_the_list_says_in_words_what_was_chosen(shop, support):
     "query",
     ["stood=2026-13.stage.regular", "stood=x", "stood=2026-09.stage.nothing", "stood=2026-09.hair.red",
      "moved=2026-09.up", "moved=2026-09.2026-10.sideways", "score=contractual.12", "score=..", "stood=%00",
-     "stood=9999999-01.stage.regular", "stood=" + "x" * 500],
+     "stood=9999999-01.stage.regular", "stood=" + "x" * 500, "rfm=m~1e999~2", "rfm=m~NaN~1"],
 )  # fmt: skip
 def test_a_broken_filter_is_said_and_breaks_nothing(shop, support, query):
     page = support.get(f"/customers/?{query}")

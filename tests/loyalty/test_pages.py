@@ -12,8 +12,10 @@ from django.utils import translation
 from crm.display import number
 from crm.models import Shop
 from loyalty import scoring
-from loyalty.models import Assessment, Metrics, Transition
+from loyalty.explain import explain
+from loyalty.models import Assessment, Transition
 from loyalty.overview import Share, overview
+from loyalty.panels import ladder
 from tests.factories import (
     NOW,
     AssessmentFactory,
@@ -121,20 +123,31 @@ def test_the_ladder_shows_the_day_of_each_stage_and_forgets_what_was_lost(suppor
     Assessment.objects.filter(customer=customer).update(stage_since=None)
     page = support.get(f"/customers/{customer.pk}/")
     assert page.status_code == 200
-    from loyalty.panels import ladder
-
-    found = ladder(customer, Assessment.objects.get(customer=customer), [])
+    told = explain(customer)
+    told.metrics.order_days = []
+    found = ladder(told.assessment, told)
     assert found == [None, ago(300).date(), ago(300).date(), ago(50).date(), None, None]
 
 
 def test_the_first_two_steps_are_the_first_two_orders(support):
     customer = buyer(5, 25, 45)
     scoring.score_all()
-    from loyalty.panels import ladder
+    told = explain(customer)
+    assert ladder(told.assessment, told)[:3] == [None, ago(45).date(), ago(25).date()]
 
-    days = Metrics.objects.get(customer=customer).order_days
-    found = ladder(customer, Assessment.objects.get(customer=customer), days)
-    assert found[:3] == [None, ago(45).date(), ago(25).date()]
+
+def test_no_day_is_invented_for_what_the_first_judgement_found(support):
+    """A fan of years is not one “since today” because the product was installed today."""
+    customer = fond(buyer(5, 25, 45), 9)
+    scoring.score_all()
+    told = explain(customer)
+    assert (told.stage, told.since, ladder(told.assessment, told)[4]) == ("Loyaler Kunde", None, None)
+    Transition.objects.create(
+        customer=customer, from_stage="regular", to_stage="loyal", happened_on=told.assessment.stage_since, inputs={},
+        rules_version=1,
+    )  # fmt: skip
+    told = explain(customer)
+    assert told.stage.startswith("Loyaler Kunde seit ") and ladder(told.assessment, told)[4] == told.since
 
 
 def test_a_lapsed_customer_stood_here_last(support):

@@ -146,7 +146,7 @@ def test_an_ambassadors_missing_acts_are_counted_both_ways():
     [
         (0, "Remaining term: 12 months, of 12 recorded on 2 Nov 2026"),
         (342, "Remaining term: 1 month, of 12 recorded on 25 Nov 2025"),
-        (400, "Remaining term: 0 months, of 12 recorded on 28 Sep 2025"),
+        (400, "The remaining term of 12 months, recorded on 28 Sep 2025, is over"),
     ],
 )
 def test_a_remaining_term_says_what_is_left_of_it(recorded, said):

@@ -150,3 +150,11 @@ def test_the_page_says_what_still_counts(support):
     assert page.count("counts no longer") == 1
     assert "counts until 2 Nov 2026" in page
     assert "Remaining term: 1 month" in page
+
+
+def test_a_membership_beyond_the_calendar_is_answered_at_its_field(support):
+    customer = CustomerFactory()
+    answer = post(support, customer, "membership", kind="member", title="Club", day=str(DAY), until="9999-12-31")
+    assert answer.status_code == 422
+    assert "more than 100 years ahead" in answer.content.decode()
+    assert not Participation.objects.exists()
