@@ -11,8 +11,6 @@ class LaunchForm(forms.Form):
 
     recipients = forms.IntegerField(
         label=_("Number of recipients"),
-        min_value=1,
-        max_value=100_000_000,
         localize=False,
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "size": 9}),
         error_messages={

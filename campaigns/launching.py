@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from campaigns import checks, freezing, moving, segments, wake
 from campaigns.models import Campaign, Delivery, Run, TemplateVersion
 from campaigns.recipe import Moment
+from crm import display
 from crm.models import Shop, User
 from crm.privacy import audit
 
@@ -89,7 +90,7 @@ def _compare(found: int, expected: int) -> None:
             "%(found)s people would get this mail now, not %(expected)s. Check the audience and type in the number.",
             found,
         )
-        % {"found": found, "expected": expected}
+        % {"found": display.number(found), "expected": display.number(expected)}
     )
 
 

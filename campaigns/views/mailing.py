@@ -42,7 +42,7 @@ def mailing(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 def state(request: HttpRequest, pk: int) -> HttpResponse:
     """The counts alone, for the page that asks every few seconds while the mailing is live."""
-    return render(request, "campaigns/mailing.html#state", _watched(mailing_of(pk)))
+    return render(request, "campaigns/mailing.html#state", _watched(mailing_of(pk)) | {"refreshed": True})
 
 
 def _watched(campaign: Campaign) -> dict[str, Any]:

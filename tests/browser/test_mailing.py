@@ -135,8 +135,10 @@ def test_the_counts_move_by_themselves(people, page_as):
     row = DeliveryFactory(campaign=mailing, state="planned")
     page = page_as("marketer", f"/campaigns/mailings/{mailing.pk}/", lang="en")
     expect(page.locator("#state")).to_contain_text("0 of 1")
+    expect(page.get_by_text("Another time")).to_be_visible()
     type(row).objects.filter(pk=row.pk).update(state="sent", reason="consent")
     expect(page.locator("#state")).to_contain_text("1 of 1")
+    expect(page.get_by_text("Another time")).to_have_count(0)
 
 
 @pytest.mark.parametrize(("lang", "theme", "width"), SCREENS)

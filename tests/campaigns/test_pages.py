@@ -332,9 +332,10 @@ def test_a_launched_mailing_is_moved_until_it_starts(marketer):
 def test_a_wrong_number_launches_nothing_and_names_the_right_one(marketer):
     people(2)
     draft = checked(marketer)
-    response = marketer.post(f"/campaigns/mailings/{draft.pk}/launch", {"recipients": "3"})
-    assert response.status_code == 422
-    assert "2 people" in text_of(response)
+    for typed, told in (("3", "not 3."), ("0", "not 0."), ("200000001", "not 200,000,001.")):
+        response = marketer.post(f"/campaigns/mailings/{draft.pk}/launch", {"recipients": typed})
+        assert response.status_code == 422
+        assert "2 people" in text_of(response) and told in text_of(response)
     people(1)
     assert "Type 3 to launch" in text_of(marketer.post(f"/campaigns/mailings/{draft.pk}/launch", {"recipients": "2"}))
     draft.refresh_from_db()
