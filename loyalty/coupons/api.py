@@ -254,7 +254,7 @@ def described(coupon: Coupon, discount: Decimal | None) -> dict[str, Any]:
         "title": coupon.batch.title,
         "kind": coupon.batch.kind,
         "worth": terms.worth(coupon.batch, coupon.left),
-        "discount": None if discount is None else str(discount),
+        "discount": None if discount is None else str(discount.quantize(terms.CENT)),
         "left": None if coupon.left is None else str(coupon.left),
         "uses_left": coupon.uses - coupon.used,
         "valid_until": coupon.valid_until.isoformat() if coupon.valid_until else None,

@@ -11,6 +11,7 @@ from crm.models import Shop
 from loyalty.models import CouponBatch, Redemption
 
 MOST_ITEMS = 500
+MOST_SAID = 10  # fields that do not exist
 
 
 @cache
@@ -26,13 +27,24 @@ def read(shape: type[serializers.Serializer[Any]], given: Any) -> dict[str, Any]
     return cast(dict[str, Any], _only(shape).run_validation(given))
 
 
-class ItemShape(serializers.Serializer[Any]):
+class Known(serializers.Serializer[Any]):
+    """Refuses fields that do not exist: a customer or purchase number that is misspelt would leave a limit unheeded."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict) and (unknown := sorted(data.keys() - self.fields.keys())):
+            names = {"names": ", ".join(sorted(self.fields))}
+            error = serializers.ErrorDetail(_("This field does not exist. Known are: %(names)s.") % names, "unknown_field")
+            raise serializers.ValidationError({name[:100]: [error] for name in unknown[:MOST_SAID]})
+        return super().to_internal_value(data)
+
+
+class ItemShape(Known):
     product = serializers.CharField(max_length=100, required=False, help_text="Your number of the product.")
     quantity = serializers.DecimalField(12, 3, default=Decimal(1), min_value=Decimal("0.001"))
     amount = serializers.DecimalField(14, 2, help_text="For the whole quantity; below 0 for goods brought back.")
 
 
-class BasketShape(serializers.Serializer[Any]):
+class BasketShape(Known):
     total = serializers.DecimalField(14, 2, help_text="Without delivery, before the coupon.")
     currency = serializers.CharField(max_length=3, help_text="Must be the shop's currency.")
     delivery = serializers.DecimalField(14, 2, default=Decimal(0), min_value=Decimal(0))
@@ -52,7 +64,7 @@ class BasketShape(serializers.Serializer[Any]):
         return given
 
 
-class CodeShape(serializers.Serializer[Any]):
+class CodeShape(Known):
     code = serializers.CharField(max_length=80, help_text="As typed or scanned; case, spaces and dashes do not matter.")
     customer = serializers.CharField(max_length=100, required=False, help_text="Your number of the customer.")
     visitor = serializers.CharField(
@@ -64,7 +76,7 @@ class CheckShape(CodeShape):
     basket = BasketShape(required=False)
 
 
-class PlaceShape(serializers.Serializer[Any]):
+class PlaceShape(Known):
     place = serializers.CharField(max_length=60, default="", allow_blank=True, help_text="Shop or till.")
 
 

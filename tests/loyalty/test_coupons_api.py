@@ -194,6 +194,8 @@ class TestRefusing:
             ({"basket": {"total": "much", "currency": "EUR"}}, "number"),
             ({"customer": "nobody"}, "not known"),
             ({"code": ""}, "blank"),
+            ({"custmer": "K-1"}, "custmer"),
+            ({"basket": BASKET | {"items": [{"amount": "1", "artikel": "x"}]}}, "basket.items.0.artikel"),
         ],
     )
     def test_bad_input_says_what_to_do(self, shop: Shop, change: dict, said: str) -> None:
