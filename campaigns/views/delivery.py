@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from campaigns import breaker, mail_auth, pacing, testing, transport
 from campaigns.forms_sending import LimitForm, ProbeForm, WarmUpForm
 from campaigns.mail_auth_words import said
-from campaigns.models import Circuit, Delivery, MailCheck, Pace, SenderHeartbeat, WarmUp
+from campaigns.models import Campaign, Circuit, Delivery, MailCheck, Pace, SenderHeartbeat, WarmUp
 from campaigns.reasons import why_closed
 from crm import days
 from crm.access import requires
@@ -71,7 +71,15 @@ def _limits() -> list[tuple[Pace, int]]:
     waiting = Delivery.objects.filter(state=Delivery.State.PLANNED, slot_at__isnull=False).order_by()
     counts = {f"n{at}": Count("pk", filter=Q(domain__in=pace.domains)) for at, pace in enumerate(paces) if pace.domains}
     numbers = waiting.aggregate(**counts) if counts else {}
-    return [(pace, numbers.get(f"n{at}", 0)) for at, pace in enumerate(paces)]
+    return [(pace, numbers[f"n{at}"] if pace.domains else _advertising_due()) for at, pace in enumerate(paces)]
+
+
+def _advertising_due() -> int:
+    """Mails that could go now and that somebody may stop: those are held back by a limit for all advertising."""
+    live = [Campaign.Status.SCHEDULED, Campaign.Status.RUNNING]
+    going = Campaign.objects.filter(Q(standing=False) | Q(switched_on=True), status__in=live, send_at__lte=now())
+    due = Delivery.objects.filter(state=Delivery.State.PLANNED, not_before__lte=now(), not_after__gt=now())
+    return due.filter(campaign__in=list(going)).exclude(message_class="transactional").count()
 
 
 @requires("settings.manage")

@@ -1,8 +1,10 @@
 """Mail authentication against a DNS server of the test's own, and probes as they arrive."""
 
+import re
 import socketserver
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -20,7 +22,7 @@ from campaigns import breaker, checks, mail_auth, mail_auth_words, pacing, spf, 
 from campaigns.models import Circuit, MailCheck, Pace, SenderHeartbeat, WarmUp
 from crm.models import Shop
 from tests.campaigns.people import launched, mailing, open_shop, person
-from tests.factories import UserFactory
+from tests.factories import CampaignFactory, DeliveryFactory, UserFactory
 from tests.smtp_sink import SmtpSink
 
 pytestmark = pytest.mark.django_db
@@ -245,6 +247,18 @@ class TestPage:
                 assert admin.get("/settings/sending/").status_code == 200
             counts.append(len(queries))
         assert counts[0] == counts[1]
+
+    def test_says_how_many_wait_under_a_limit_for_all_advertising(self, admin: Client) -> None:
+        pacing.limit([], 60)
+        due = {"not_before": now(), "not_after": now() + timedelta(days=1)}
+        going = DeliveryFactory(**due)
+        DeliveryFactory(**due, campaign=going.campaign)
+        DeliveryFactory(**due, campaign=going.campaign, message_class="transactional")
+        DeliveryFactory(**due | {"not_before": now() + timedelta(hours=1)}, campaign=going.campaign)
+        DeliveryFactory(**due, campaign=CampaignFactory(status="paused"))
+        page = admin.get("/settings/sending/").content.decode()
+        row = page[page.index(">all advertising<") :]
+        assert [re.sub("<.*?>", "", cell).strip() for cell in re.findall(r"<td.*?</td>", row, re.S)[:2]] == ["60", "2"]
 
     def test_limits_and_warm_up_are_set_and_ended(self, admin: Client) -> None:
         assert (
