@@ -34,7 +34,7 @@ test-servers: setup ## every test, on the PostgreSQL and Redis installed on this
 lint: setup ## style, types, layers, templates
 	@echo "Checking style, types, layers and templates …"
 	@$(PYTHON) -m ruff check .
-	@$(NO_SERVERS) $(PYTHON) -m mypy config crm loyalty campaigns
+	@$(NO_SERVERS) $(PYTHON) -m mypy config crm loyalty campaigns benchmarks
 	@.venv/bin/lint-imports --no-cache
 	@$(PYTHON) -m djlint --lint --quiet templates
 

@@ -17,6 +17,7 @@ import statistics
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from time import perf_counter, process_time
 from typing import Any
 from urllib.parse import urlencode
@@ -57,7 +58,9 @@ class Shop:
     def somebody(self, **wanted: Any) -> Customer:
         """A random customer, by id, so that finding one costs nothing worth mentioning."""
         living = Customer.objects.filter(merged_into=None, erased_at=None, is_placeholder=False, **wanted)
-        return living.filter(pk__gte=self.dice.randrange(1, self.last)).order_by("pk").first() or living.first()
+        found = living.filter(pk__gte=self.dice.randrange(1, self.last)).order_by("pk").first() or living.first()
+        assert found, f"nobody is {wanted}"
+        return found
 
     def list(self, **query: str) -> str:
         return f"/customers/?{urlencode(query)}"
@@ -82,8 +85,8 @@ def lists(shop: Shop) -> dict[str, Address]:
     pages: dict[str, Address] = {"list, first page": shop.list, "list, deep": shop.deep}
     for name, values in choices().items():
         for value in values:
-            pages[f"list, {name}={value}"] = lambda name=name, value=value: shop.list(**{name: value})
-            pages[f"list, {name}={value}, deep"] = lambda name=name, value=value: shop.deep(**{name: value})
+            pages[f"list, {name}={value}"] = partial(shop.list, **{name: value})
+            pages[f"list, {name}={value}, deep"] = partial(shop.deep, **{name: value})
     return pages
 
 
@@ -149,7 +152,7 @@ def insight_pages() -> dict[str, Address]:
     for tab in TABS:
         for query in ["", *chosen.get(tab.url_name, [])]:
             address = reverse(tab.url_name) + query
-            pages[f"insights, {tab.code}{query and f' {query[1:]}'}"] = lambda address=address: address
+            pages[f"insights, {tab.code}{query and f' {query[1:]}'}"] = partial(str, address)
     return pages
 
 
@@ -237,10 +240,10 @@ def measure(shop: Shop, rounds: int, only: str, slow: bool) -> None:
     print(
         f"{Customer.objects.count():,} customers; {rounds} requests a page, turn and turn about; load {os.getloadavg()[0]:.1f}"
     )
-    for name, took in seconds.items():
-        if took:
-            print(f"{name:45} p50 {statistics.median(took) * 1000:7.1f} ms  p95 {quantile(took, 0.95) * 1000:7.1f} ms"
-                  f"  best {min(took) * 1000:6.1f}  CPU p50 {statistics.median(worked[name]) * 1000:5.1f}"
+    for name, times in seconds.items():
+        if times:
+            print(f"{name:45} p50 {statistics.median(times) * 1000:7.1f} ms  p95 {quantile(times, 0.95) * 1000:7.1f} ms"
+                  f"  best {min(times) * 1000:6.1f}  CPU p50 {statistics.median(worked[name]) * 1000:5.1f}"
                   f" best {min(worked[name]) * 1000:5.1f}  SQL {asked[name] * 1000:6.1f}  {queries[name]:3} queries")  # fmt: skip
         if slow:
             for query in worst[name]:

@@ -23,6 +23,10 @@ class Chosen:
 
         return {name: texts for plugin in plugins.registered() for name, texts in plugin.labels().items()}
 
+    @cached_property
+    def signature(self) -> str:
+        return repr(self.words)
+
 
 _chosen: ContextVar[Chosen | None] = ContextVar("chosen_labels", default=None)
 
@@ -34,6 +38,12 @@ def _word(kind: str, code: str, preset: str | Promise) -> str:
 
 
 named: Callable[[str, str, str | Promise], Promise] = lazy(_word, str)  # type: ignore[assignment]
+
+
+def wording() -> tuple[str | None, str]:
+    """The reader's language and a signature of the merchant's own words: what was written under them may be kept."""
+    chosen = _chosen.get()
+    return get_language(), chosen.signature if chosen else ""
 
 
 def product_word(label: str | Promise, language: str) -> str:

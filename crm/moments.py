@@ -139,8 +139,7 @@ def _told_lines(lines: Callable[..., list[Any]], owners: list[Any], owner: str) 
 
 @needs(Interaction)
 def interactions(customer: Customer, before: datetime, limit: int) -> Iterable[TimelineEntry]:
-    found = Interaction.objects.filter(customer=customer, occurred_at__lt=before).order_by("-occurred_at", "-pk")
-    for contact in found.select_related("staff", "source").prefetch_related("emotions")[:limit]:
+    for contact in _interactions(customer.pk, before, limit=limit):
         felt = sorted(contact.emotions.all(), key=lambda emotion: emotion.slot)
         estimated = [emotion.origin == "staff_estimate" for emotion in felt]
         notes = []
@@ -163,6 +162,12 @@ def interactions(customer: Customer, before: datetime, limit: int) -> Iterable[T
             tone="bad" if destroying >= 2 else "",
             warning=gettext("Alert: two destroying emotions") if destroying >= 2 else "",
         )
+
+
+@compiled
+def _interactions(customer: int, before: datetime, *, limit: int) -> QuerySet[Interaction]:
+    found = Interaction.objects.filter(customer=customer, occurred_at__lt=before).order_by("-occurred_at", "-pk")
+    return found.select_related("staff", "source").prefetch_related("emotions")[:limit]
 
 
 def _with_whom(contact: Interaction) -> str:

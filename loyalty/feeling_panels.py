@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from crm import access, display, emotions
+from crm.forms import blank
 from crm.models import Customer, User
 from crm.plugins import Panel
 from loyalty import motivators, nev_customer, phase
@@ -40,7 +41,7 @@ def value(customer: Customer, felt: nev_customer.CustomerValue) -> dict[str, Any
 def moved(customer: Customer, user: User) -> dict[str, Any]:
     return {
         "found": motivators.of_customer(customer),
-        "form": MotivatorForm(auto_id="motivator_%s"),
+        "form": blank(MotivatorForm, auto_id="motivator_%s"),
         "may_record": access.may(user, "customers.edit"),
         "months": motivators.MONTHS,
     }

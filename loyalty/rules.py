@@ -152,10 +152,15 @@ def of_version(version: int) -> Rules:
     newest = _newest()
     if newest and newest.version == version:
         return current()
-    stored = RuleSet.objects.filter(version=version).first()
-    if stored is None and version == 1:
+    stored = _stored(version)
+    if not stored and version == 1:
         return Rules()
-    return parse((stored or RuleSet.objects.get(version=version)).values, version)
+    return parse((stored[0] if stored else RuleSet.objects.get(version=version)).values, version)
+
+
+@compiled
+def _stored(version: int) -> QuerySet[RuleSet]:
+    return RuleSet.objects.filter(version=version)
 
 
 def own_labels() -> Mapping[str, Mapping[str, str]]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
+from django.forms import BoundField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
@@ -53,7 +54,7 @@ def list_context(request: HttpRequest) -> dict[str, Any]:
     chosen = [name for name in filters.form.fields if request.GET.get(name)]
     return {
         "q": text,
-        "filter": filters,
+        "filters": offered(filters.form),
         "chosen": chosen,
         "columns": columns(),
         "actions": plugins.collect(lambda plugin: plugin.list_actions(request.user)),  # type: ignore[arg-type]
@@ -70,6 +71,12 @@ def list_context(request: HttpRequest) -> dict[str, Any]:
     }
 
 
+def offered(form: Any) -> list[tuple[BoundField, bool]]:
+    """The fields of the filters, and whether it is one that stands there only because it is chosen."""
+    marked = [(field, getattr(field.field.widget, "only_when_chosen", False)) for field in form]
+    return [(field, only_when_chosen) for field, only_when_chosen in marked if not only_when_chosen or field.value()]
+
+
 def shown(customers: QuerySet[Customer]) -> QuerySet[Customer]:
     """With what the upper apps show of each."""
     rows: QuerySet[Any] = customers.select_related("assigned_to")
@@ -83,9 +90,8 @@ def complete(customers: Sequence[Any], sees_contacts: bool) -> None:
     ids = tuple(customer.pk for customer in customers)
     emails, complaining = (dict(_emails(ids)), set(_complaining(ids))) if ids else ({}, set())
     nameless = [customer.pk for customer in customers if customer.display_name == customer.number]
-    keys = CustomerKey.objects.filter(customer__in=nameless).order_by("-pk") if nameless else CustomerKey.objects.none()
     # The oldest key last, so that it is the one that stays.
-    known = {pk: f"{source} {key}" for pk, source, key in keys.values_list("customer", "source__name", "external_id")}
+    known = {pk: f"{source} {key}" for pk, source, key in _keys(tuple(nameless))} if nameless else {}
     for customer in customers:
         email = emails.get(customer.pk, "")
         customer.email = email if sees_contacts or not email else masked("email", email)
@@ -97,6 +103,12 @@ def complete(customers: Sequence[Any], sees_contacts: bool) -> None:
 def _emails(customers: tuple[int, ...]) -> QuerySet[ContactPoint, tuple[int, str]]:
     own = ContactPoint.objects.filter(customer__in=customers, kind=ContactPoint.Kind.EMAIL, is_primary=True)
     return own.values_list("customer", "value")
+
+
+@compiled
+def _keys(customers: tuple[int, ...]) -> QuerySet[CustomerKey, tuple[int, str, str]]:
+    keys = CustomerKey.objects.filter(customer__in=customers).order_by("-pk")
+    return keys.values_list("customer", "source__name", "external_id")
 
 
 @compiled

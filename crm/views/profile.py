@@ -1,8 +1,10 @@
 """A customer's page: who is this, how do we stand, what should I do?"""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
@@ -21,8 +23,10 @@ from crm import access, alerts, display, emotions, plugins, timeline
 from crm.access import requires
 from crm.compiled import compiled
 from crm.filters import purpose_label
+from crm.forms import blank, fields
 from crm.forms_records import BarrierForm, ComplaintForm, ContactForm
 from crm.forms_tasks import FinishForm, PromiseForm
+from crm.labels import wording
 from crm.masking import DOTS, masked
 from crm.models import (
     BarrierFact,
@@ -33,7 +37,6 @@ from crm.models import (
     Customer,
     CustomerKey,
     Interaction,
-    InteractionEmotion,
     Purchase,
     Purpose,
     Task,
@@ -87,8 +90,6 @@ def profile(request: HttpRequest, customer: Customer, forms: dict[str, Form], st
     """The whole page. `forms` holds what could not be saved, with its errors."""
     sees_contacts = access.may(request.user, "pii.view")
     signals = [plugins.BarrierSignal(*signal) for signal in plugins.collect(lambda plugin: plugin.barrier_signals())]
-    currency = request.shop.currency  # type: ignore[attr-defined]
-    contact = forms.get("contact") or ContactForm()
     language = customer.language or request.shop.language  # type: ignore[attr-defined]
     context = {
         "customer": customer,
@@ -96,28 +97,52 @@ def profile(request: HttpRequest, customer: Customer, forms: dict[str, Form], st
         "panels": panels(request, customer),
         "open_complaints": open_complaints(customer),
         "tasks": waiting(customer),
-        "finish": FinishForm(auto_id=False),
-        "promise": PromiseForm(auto_id="promise_%s"),
+        "finish": blank(FinishForm, auto_id=False),
+        "promise": blank(PromiseForm, as_of=timezone.localdate(), auto_id="promise_%s"),
         "points": contact_points(customer, sees_contacts),
         "birthday": birthday(customer, sees_contacts),
         "keys": keys(customer.pk),
         "consents": (allowed := consents(customer)),
-        "consents_pending": any(one["answer"] in ("waiting", "moved") and one["channel"] == Channel.EMAIL for one in allowed),
+        "consents_pending": any(
+            one["answer"] in ("waiting", "moved") and one["channel"] == Channel.EMAIL for one in allowed
+        ),
         "purchases": purchases(customer),
         "signals": signals,
         "facts": recorded(customer, signals),
+        "contact_fields": contact_fields(forms.get("contact")),
+        "complaint": forms.get("complaint") or ComplaintForm(user=request.user, auto_id="complaint_%s"),  # type: ignore[arg-type]
+        "barriers": (barriers := forms.get("barriers")),
+        "barrier_fields": fields(barriers) if barriers else blank_facts(signals, request.shop.currency),  # type: ignore[attr-defined]
+        "sees_contacts": sees_contacts,
+    }
+    return render(request, "customers/profile.html", context | history(request, customer), status=status)
+
+
+def blank_facts(signals: Iterable[plugins.BarrierSignal], currency: str) -> dict[str, SafeString]:
+    told = tuple(signal._replace(label=str(signal.label), help=str(signal.help)) for signal in signals)
+    return blank(BarrierForm, signals=told, currency=currency, auto_id="fact_%s")
+
+
+def contact_fields(form: Form | None) -> SafeString:
+    """What stands in the form of a contact; drawn once for readers of the same words, as long as it is empty."""
+    return _contact_fields(form) if form else _blank_contact(wording())
+
+
+@lru_cache(maxsize=20)
+def _blank_contact(words: Hashable) -> SafeString:
+    return _contact_fields(ContactForm())
+
+
+def _contact_fields(form: Form) -> SafeString:
+    context = {
+        "contact": form,
         "near_emotions": [emotions.BY_CODE[code] for code in NEXT_TO_HAND],
         "more_emotions": [emotion for emotion in emotions.EMOTIONS if emotion.code not in NEXT_TO_HAND],
         "channels": Interaction.Channel.choices,
         "origins": ContactForm.base_fields["origin"].choices,  # type: ignore[attr-defined]
-        "guess": InteractionEmotion.Origin.STAFF_ESTIMATE,
-        "contact": contact,
-        "chosen": contact["emotions"].value() or (),
-        "complaint": forms.get("complaint") or ComplaintForm(user=request.user, auto_id="complaint_%s"),  # type: ignore[arg-type]
-        "barriers": forms.get("barriers") or BarrierForm(signals=signals, currency=currency, auto_id="fact_%s"),
-        "sees_contacts": sees_contacts,
+        "chosen": form["emotions"].value() or (),
     }
-    return render(request, "customers/profile.html", context | history(request, customer), status=status)
+    return render_to_string("customers/contact_fields.html", context)
 
 
 def history(request: HttpRequest, customer: Customer) -> dict[str, Any]:
@@ -289,6 +314,7 @@ def recorded(customer: Customer, signals: Iterable[plugins.BarrierSignal]) -> li
         {
             "signal": known[code],
             "fact": fact,
+            "whole": int(fact.value.quantize(Decimal(1), ROUND_HALF_UP)),  # as `number` writes it: for the plural
             "expired": fact.expires_at is not None and fact.expires_at <= now,
         }
         for code in known

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from crm import access, display, duties, plugins, worklist
 from crm.access import requires
+from crm.forms import blank
 from crm.forms_tasks import FinishForm, OwnerForm, PromiseForm
 from crm.models import Customer, Task, User
 from crm.views.profile import living
@@ -35,7 +36,7 @@ def today(request: HttpRequest) -> HttpResponse:
             "found": found,
             "notices": plugins.collect(lambda plugin: plugin.notices(user)),
             "weekday": display.long_day(timezone.localdate()),
-            "finish": FinishForm(auto_id="finish_%s"),
+            "finish": blank(FinishForm, auto_id="finish_%s"),
             "owner": _owner_form(found),
             "sees_contacts": access.may(request.user, "pii.view"),
         },
