@@ -66,11 +66,21 @@ def bond_picture(found: Overview, shown: Shown) -> Picture:
         rows,
     )
     what = _("Buyers whose will and lock-in are known; share with its %(level)s interval.") % {"level": percent(0.95)}
-    note = _("n = %(n)s; for %(unknown)s buyers the bond is unknown, because answers are missing") % {
-        "n": number(found.bonds_known),
-        "unknown": number(found.bonds[""]),
-    }
-    return Picture(bond_title(found), what, table, note=note, shown=shown)
+    return Picture(bond_title(found), what, table, note=known_note(found.bonds_known, found.bonds[""]), shown=shown)
+
+
+def known_note(known: int, unknown: int) -> str:
+    named = {"n": number(known), "unknown": number(unknown)}
+    if not unknown:
+        return _("n = %(n)s") % named
+    return (
+        ngettext(
+            "n = %(n)s; for %(unknown)s buyer the bond is unknown, because answers are missing",
+            "n = %(n)s; for %(unknown)s buyers the bond is unknown, because answers are missing",
+            unknown,
+        )
+        % named
+    )
 
 
 def barrier_pictures(shown: Shown) -> list[Picture]:
@@ -109,6 +119,7 @@ def barrier_picture(
     shown: Shown,
 ) -> Picture:
     rows: list[list[Any]] = []
+    buyers = sum(counts[names[0]].values())
     for name in names:
         whole = sum(counts[name].values())
         cells = [Cell(counts[name].get(klass, 0), listed(score=f"{name}.{klass}")) for klass in (*KNOWN, "unknown")]
@@ -131,7 +142,7 @@ def barrier_picture(
         _("%(what)s Points of 100 a customer; dashed is unknown.") % {"what": what},
         table,
         charts.bars(bars, [(CLASS_NAMES[klass], fills[klass]) for klass in classes]),
-        note=_("n = %(n)s buyers") % {"n": number(sum(counts[names[0]].values()))},
+        note=ngettext("n = %(n)s buyer", "n = %(n)s buyers", buyers) % {"n": number(buyers)},
         shown=shown,
         fold=True,
     )

@@ -63,11 +63,17 @@ def flow_picture(end: MonthEnd, span: int) -> Picture:
         _("Moves between the end of %(start)s and the end of %(end)s; the thicker, the more people.") % names,
         matrix(end, span, moves, new),
         charts.stairs(steps, arcs),
-        note=_(
-            "%(stayed)s stayed where they were, %(new)s were new (not drawn). A cell is tinted by its share of the row."
-        )
-        % {"stayed": number(stayed), "new": number(new.total())},
+        note=flow_note(stayed, new.total()),
     )
+
+
+def flow_note(stayed: int, new: int) -> str:
+    kept = ngettext("%(n)s person stayed on their stage", "%(n)s people stayed on theirs", stayed) % {"n": number(stayed)}
+    came = ngettext("%(n)s person is new and not drawn", "%(n)s people are new and not drawn", new) % {"n": number(new)}
+    return _("%(kept)s, %(came)s. A cell is tinted by its share of the row.") % {
+        "kept": kept if stayed else _("Nobody stayed on their stage"),
+        "came": came if new else _("nobody is new"),
+    }
 
 
 def flow_title(moves: Moves, start: Any) -> str:
@@ -77,8 +83,8 @@ def flow_title(moves: Moves, start: Any) -> str:
         return _("Nobody moved since the end of %(month)s") % {"month": month_name(start)}
     rose = ngettext("%(n)s person stands higher", "%(n)s people stand higher", up) % {"n": number(up)}
     return _("%(rose)s than at the end of %(month)s, %(fell)s lower") % {
-        "rose": rose,
-        "fell": number(down),
+        "rose": rose if up else _("Nobody stands higher"),
+        "fell": number(down) if down else _("nobody"),
         "month": month_name(start),
     }
 

@@ -115,7 +115,7 @@ def status_picture(found: Sequence[MonthEnd]) -> Picture:
         _("Everybody with a purchase by then, in parts of a hundred, measured against their own rhythm."),
         table,
         charts.columns(month_counts.labels(found), parts, share=True),
-        note=_("n = %(n)s buyers at the end of %(month)s")
+        note=ngettext("n = %(n)s buyer at the end of %(month)s", "n = %(n)s buyers at the end of %(month)s", buyers)
         % {"n": number(buyers), "month": month_name(found[-1].month)},
         fold=True,
     )

@@ -27,7 +27,7 @@ def tiles(told: dict[str, Series], kind: str, said: Voices) -> list[tuple[str, s
         (
             _("Willing to recommend (NPS)"),
             signed(said.nps.value),
-            _("± %(half)s, %(n)s customers") % {"half": number(said.nps.half), "n": number(said.nps.n)}
+            f"{_('± %(half)s') % {'half': number(said.nps.half)}}, {_people(said.nps.n)}"
             if said.nps.n
             else _("nobody has answered"),
             listed(said="nps") if said.nps.n else "",
@@ -80,7 +80,7 @@ def group_words(group: Group | None) -> tuple[str | None, str]:
     """The value and what stands below it."""
     if group is None or not group.customers:
         return None, _("nobody has answered")
-    people = ngettext("%(n)s customer", "%(n)s customers", group.customers) % {"n": number(group.customers)}
+    people = _people(group.customers)
     given = ngettext("%(n)s answer", "%(n)s answers", group.responses) % {"n": number(group.responses)}
     if group.value is None:
         return None, _("too few answers: %(customers)s") % {"customers": people}
@@ -100,22 +100,25 @@ def _csat(said: Voices) -> str:
         "low": percent(low),
         "high": percent(high),
         "mean": number(said.csat.value, 1),
-        "n": number(said.top.whole),
+        "people": _people(said.top.whole),
     }
-    return _("%(low)s to %(high)s; mean %(mean)s of 10, %(n)s customers") % named
+    return _("%(low)s to %(high)s; mean %(mean)s of 10, %(people)s") % named
 
 
 def _share(share: Any) -> str:
     if share.interval is None:
         return _("nobody has answered")
-    named = {"low": percent(share.interval[0]), "high": percent(share.interval[1]), "n": number(share.whole)}
-    return _("%(low)s to %(high)s, %(n)s customers") % named
+    named = {"low": percent(share.interval[0]), "high": percent(share.interval[1]), "people": _people(share.whole)}
+    return _("%(low)s to %(high)s, %(people)s") % named
 
 
 def _mean(mean: Any) -> str:
     half = _("± %(half)s") % {"half": number(mean.half, 1)} if mean.half is not None else _("no interval")
-    people = ngettext("%(n)s customer", "%(n)s customers", mean.n) % {"n": number(mean.n)}
-    return f"{half}, {people}"
+    return f"{half}, {_people(mean.n)}"
+
+
+def _people(n: int) -> str:
+    return ngettext("%(n)s customer", "%(n)s customers", n) % {"n": number(n)}
 
 
 def expectation(said: Voices) -> str:
@@ -128,9 +131,10 @@ def expectation(said: Voices) -> str:
     }
     shares |= {"n": number(said.expected)}
     return (
-        _(
-            "Expectation missed %(missed)s, met %(met)s (neutral), exceeded %(exceeded)s, of %(n)s customers who were"
-            " asked."
+        ngettext(
+            "Expectation missed %(missed)s, met %(met)s (neutral), exceeded %(exceeded)s, of %(n)s customer who was asked.",
+            "Expectation missed %(missed)s, met %(met)s (neutral), exceeded %(exceeded)s, of %(n)s customers who were asked.",
+            said.expected,
         )
         % shares
     )

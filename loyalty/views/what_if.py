@@ -127,7 +127,7 @@ def retention(kept: Retention, in_force: rules.Rules, shown: Shown) -> Picture:
         table=Table(
             "retention",
             _("Rise by points of retention"),
-            [Column(_("Retention"), "text"), Column(_("Rise"), "percent", 1), Column(_("Of all buyers"), "money")],
+            [Column(_("Retention"), "text"), Column(_("Rise"), "percent", 1), Column(_("For all buyers of a year"), "money")],
             rows,
             currency=currency,
         ),
