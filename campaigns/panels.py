@@ -122,8 +122,9 @@ def _use(use: mail_use.Use) -> str:
 def _answer(row: Delivery) -> str:
     if row.state == Delivery.State.SENT:
         return _sent(row)
-    why = sentence(row.reason)
     said = str(Delivery.State(row.state).label)
+    # On its way and afterwards the reason is what allowed it, which does not say where it is.
+    why = "" if row.state in (Delivery.State.SENDING, Delivery.State.UNKNOWN) else sentence(row.reason)
     return f"{said}: {why.rstrip('.')}" if why else said
 
 

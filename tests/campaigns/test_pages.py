@@ -1,5 +1,6 @@
 """Campaign pages: who may do what, what a mailing needs, whom it reaches, and what is refused."""
 
+import re
 from datetime import date, timedelta
 
 import pytest
@@ -101,6 +102,11 @@ def test_what_people_asked_for_is_always_on_and_has_no_switch(marketer):
     assert "always on" in page and "/campaigns/recipes/double_opt_in/switch" not in page
     double_opt_in.refresh_from_db()
     assert double_opt_in.switched_on
+
+
+def test_recipes_stand_in_the_order_of_their_names(marketer):
+    shown = re.findall(r"<h3><a [^>]*>([^<]+)</a>", marketer.get("/campaigns/").content.decode())
+    assert shown == sorted(shown) and len(shown) > 8
 
 
 def test_a_recipe_says_how_many_mails_went_and_did_not_in_thirty_days(marketer):
@@ -401,10 +407,11 @@ def test_a_copy_is_a_draft_that_sends_nothing(marketer):
 
 def test_what_nobody_knows_is_listed_with_what_to_do(marketer):
     mailing = CampaignFactory(status="running")
-    row = DeliveryFactory(campaign=mailing, state="unknown", sending_at=now())
+    row = DeliveryFactory(campaign=mailing, state="unknown", reason="consent", sending_at=now())
     page = text_of(marketer.get(f"/campaigns/mailings/{mailing.pk}/"))
     assert row.customer.display_name in page
     assert "may or may not have arrived" in page
+    assert "agreed" not in text_of(marketer.get(f"/campaigns/{mailing.pk}/people"))
 
 
 def test_the_page_asks_again_only_while_something_may_change(marketer):
