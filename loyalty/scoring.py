@@ -52,8 +52,10 @@ DELETE FROM crm_changedcustomer queue USING taken WHERE queue.id = taken.id RETU
 
 # Rows of customers that were merged into another or erased.
 FORGET = """
-DELETE FROM {table} t USING crm_customer c
-WHERE c.id = t.customer_id AND (c.merged_into_id IS NOT NULL OR c.erased_at IS NOT NULL) {only}"""
+WITH gone AS MATERIALIZED (
+  SELECT c.id FROM crm_customer c WHERE (c.merged_into_id IS NOT NULL OR c.erased_at IS NOT NULL) {only}),
+forgotten AS (DELETE FROM {metrics} t USING gone WHERE t.customer_id = gone.id)
+DELETE FROM {assessments} t USING gone WHERE t.customer_id = gone.id"""
 
 # A rise makes an event only if something live caused it: a backfill, a new rule or another rhythm must mail nobody.
 CAUSED_LIVE = """(rise < 0
@@ -120,7 +122,7 @@ class Run:
 
     @property
     def only(self) -> str:
-        return f"AND t.customer_id {self.which}" if self.which else ""
+        return f"AND c.id {self.which}" if self.which else ""
 
 
 class PinnedError(RuntimeError):
@@ -167,14 +169,16 @@ def score_changed(limit: int = LIMIT) -> int:
         known = Calibration.objects.filter(pk=1).first()
         if known and known.pinned_on:
             return 0
-        everybody = known is None or _everybody_is_cheaper(cursor, known)
+        in_force = rules.current()
+        outdated = bool(known and _outdated(known, in_force))
+        everybody = known is None or outdated or _everybody_is_cheaper(cursor, known)
         cursor.execute(QUEUE_TAKE, [None if everybody else limit])
         ids = sorted({row[0] for row in cursor.fetchall()})
-        if not ids and not (known and _outdated(known)):
+        if not ids and not outdated:
             return 0
         if known is None or everybody:
             return _judge_everybody(cursor).judged
-        return _judge_some(cursor, ids, known)
+        return _judge_some(cursor, ids, known, in_force)
 
 
 @transaction.atomic
@@ -224,14 +228,12 @@ def judged_today() -> bool:
     return known is not None and (known.pinned_on is not None or known.as_of >= today())
 
 
-def _outdated(known: Calibration) -> bool:
+def _outdated(known: Calibration, in_force: rules.Rules) -> bool:
     """Whether everybody was judged by other rules, or by another registry of barriers, than those in force."""
-    return known.layout != LAYOUT or known.rules_version != rules.current().version
+    return known.layout != LAYOUT or known.rules_version != in_force.version
 
 
 def _everybody_is_cheaper(cursor: CursorWrapper, known: Calibration) -> bool:
-    if _outdated(known):
-        return True
     enough = known.customers // 10 + 1
     cursor.execute("SELECT count(*) FROM (SELECT FROM crm_changedcustomer LIMIT %s) waiting", [enough])
     return cursor.fetchone()[0] >= enough
@@ -271,8 +273,8 @@ def _judge_everybody(
     return Outcome(run.day, judged, changed, moved, rhythm)
 
 
-def _judge_some(cursor: CursorWrapper, ids: Sequence[int], known: Calibration) -> int:
-    run, in_force = present_run(ids=ids), rules.current()
+def _judge_some(cursor: CursorWrapper, ids: Sequence[int], known: Calibration, in_force: rules.Rules) -> int:
+    run = present_run(ids=ids)
     knows = knowledge.known_kinds(run.moment, known.knows, ids)
     if knows != known.knows:
         Calibration.objects.filter(pk=1).update(knows=knows)
@@ -333,7 +335,7 @@ def _refresh(cursor: CursorWrapper, run: Run, in_force: rules.Rules) -> None:
     named = parameters_of(run, in_force)
     if run.ids is None:
         named["great_buyers"] = metrics.great_buyers(cursor)
-    cursor.execute(FORGET.format(table=run.metrics, only=run.only), named)
+    cursor.execute(FORGET.format(metrics=run.metrics, assessments=run.assessments, only=run.only), named)
     _execute(cursor, run, metrics.refresh_sql(run.metrics, past=run.past, which=run.which), named)
 
 
@@ -341,7 +343,6 @@ def _assess(
     cursor: CursorWrapper, run: Run, in_force: rules.Rules, rhythm: Rhythm, knows: dict[str, bool]
 ) -> tuple[int, int]:
     named = in_force.parameters() | rhythm.parameters() | knows | parameters_of(run, in_force)
-    cursor.execute(FORGET.format(table=run.assessments, only=run.only), named)
     _execute(cursor, run, _write_sql(run.metrics, run.assessments, run.which), named)
     changed, moved = cursor.fetchone()
     return changed, moved

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crm import changed
 from crm.models import ChangedCustomer, Customer, Event, Purchase
-from loyalty import metrics, scoring, stages
+from loyalty import metrics, rules, scoring, stages
 from loyalty.models import Assessment, Calibration, Metrics, RuleSet, Transition
 from tests.factories import NOW, AdvocacyActFactory, CustomerFactory, PurchaseFactory
 from tests.loyalty.shop import DAY, after_gaps, ago, answers, buyer, fond, judged
@@ -297,7 +297,7 @@ def test_all_chunked_changed_and_past_agree(histories):
             for customer in run:
                 Assessment.objects.filter(customer=customer).delete()
                 Metrics.objects.filter(customer=customer).delete()
-            scoring._judge_some(cursor, [customer.pk for customer in run], calibration)
+            scoring._judge_some(cursor, [customer.pk for customer in run], calibration, rules.current())
     assert raw(customers) == everybody
 
 
