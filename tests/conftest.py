@@ -6,6 +6,7 @@ servers, or with a database and a Redis number of its own on yours.
 The session itself works as the owner of the test database; `app_cursor` is the role that web, sender and worker have.
 """
 
+import gc
 import os
 import shutil
 import tempfile
@@ -73,6 +74,13 @@ def pytest_configure(config: pytest.Config) -> None:
         FOLDER.rmdir()
     if not WORKER:
         remove_remains()
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector away from what lives as long as the session, and let it come less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 10, 10)
 
 
 def remove_remains() -> None:

@@ -111,7 +111,7 @@ BAD_ROWS = {
     "a birthday on 30 February": ({"customer": {"external_id": "a", "birthday": "02-30"}}, ("not_a_birthday", "customer.birthday")),
     "an unknown salutation": ({"customer": {"external_id": "a", "salutation": "Dr"}}, ("not_a_choice", "customer.salutation")),
     "an unknown field": ({"colour": "red"}, ("unknown_field", "colour")),
-    "an unknown field of the customer": ({"customer": {"external_id": "a", "e-mail": "a@b.de"}}, ("unknown_field", "customer.e-mail")),
+    "an unknown field of the customer": ({"customer": {"external_id": "a", "e-mail": "a@b.test"}}, ("unknown_field", "customer.e-mail")),
     "an unknown field of a line": ({"lines": [line(colour="red")]}, ("unknown_field", "lines[0].colour")),
     "an unknown status": ({"status": "lost"}, ("not_a_choice", "status")),
     "no status": ({"status": None}, ("required", "status")),

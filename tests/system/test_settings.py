@@ -41,7 +41,6 @@ def test_sound_values_are_taken():
         ("LINK_KEY", "short", "40 characters"),
         ("SEAL_KEY", "short", "40 characters"),
         ("LINK_KEY", "", "40 characters"),
-        ("SEAL_KEY", "short", "40 characters"),
         ("PUBLIC_BASE_URL", "http://crm.example.test", "https"),
         ("PUBLIC_BASE_URL", "crm.example.test", "https://crm.example.com"),
         ("DATABASE_URL", "sqlite:///db", "postgres://user:password@host/name"),
