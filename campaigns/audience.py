@@ -17,7 +17,8 @@ FILLS = ("f-iron", "f-left-2", "f-left-3", "f-left-4", "f-left-5")
 class Reach:
     """`recipients` mails to `matched` customers; `refused` are (sentence, number, class of its part of the bar).
 
-    held_out: how many of the refused are the control group, and would get it without one.
+    held_out: how many of the refused are the control group, and would get it without one. drawn: these very people are; a
+    mailing that is not kept yet draws others once it is.
     segment: its name, '' without one; meant: its rule as a sentence; problems: why it cannot be asked, and so means nobody.
     """
 
@@ -29,6 +30,7 @@ class Reach:
     meant: str = ""
     problems: Sequence[str] = ()
     held_out: int = 0
+    drawn: bool = True
 
     @property
     def left_out(self) -> int:
@@ -57,7 +59,7 @@ def reach_of(campaign: Campaign) -> Reach:
         for place, (code, n) in enumerate(sorted(found.refused.items(), key=lambda one: -one[1]))
     ]
     names = [stage.label for stage in STAGES if stage.code in campaign.stages]
-    reach = Reach(found.matched, found.recipients, refused, names, held_out=found.held_out)
+    reach = Reach(found.matched, found.recipients, refused, names, held_out=found.held_out, drawn=campaign.pk is not None)
     if segment is None:
         return reach
     rule = segments.reference(segment)

@@ -62,6 +62,7 @@ def _watched(campaign: Campaign) -> dict[str, Any]:
         ],
         "reasons": [(sentence(code) or code, n, code) for code, n in stands.reasons.items()],
         "held_out": stands.reasons.get("hold_out", 0),
+        "held_share": display.percent(campaign.hold_out / 100),
         "rate": _rate(stands),
         "left": progress.about(stands.left) if stands.left and stands.open else "",
         "unknown": unclear.shown(campaign) if tally.unknown else [],

@@ -51,6 +51,8 @@ def test_a_control_group_is_counted_as_it_is_typed_in(marketer: Client) -> None:
     typed = live(marketer, mailing=draft.pk, hold_out="50").context["reach"]
     draft.hold_out = 50
     assert typed.held_out == planning.preview(draft).held_out
+    assert "drawn anew" not in live(marketer, mailing=draft.pk, hold_out="50").content.decode()
+    assert "drawn anew" in live(marketer, hold_out="50").content.decode()
     assert live(marketer, hold_out="many").context["reach"].recipients == 20
     assert live(marketer, hold_out="99").context["reach"].recipients > 0
 
