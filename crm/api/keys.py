@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -12,13 +13,10 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from crm import access
-from crm.fixed import Fixed
-from crm.models import ApiKey, Source
+from crm.compiled import compiled
+from crm.models import ApiKey
 
 REMEMBER_USE_EVERY = timedelta(minutes=5)
-KNOWN = Fixed(
-    "FROM crm_apikey JOIN crm_source ON crm_source.id = crm_apikey.source_id WHERE crm_apikey.digest = %s", ApiKey, Source
-)
 
 
 class KeyAuthentication(BaseAuthentication):
@@ -41,11 +39,13 @@ class KeyAuthentication(BaseAuthentication):
 
 def known(plain: str) -> ApiKey | None:
     """The key with this plain text, its source at hand; whether it is still good is another question."""
-    found = KNOWN.first(ApiKey.digest_of(plain))
-    if found is None:
-        return None
-    key, key.source = found
-    return key
+    found = _of_digest(ApiKey.digest_of(plain))
+    return found[0] if found else None
+
+
+@compiled
+def _of_digest(digest: str) -> QuerySet[ApiKey]:
+    return ApiKey.objects.select_related("source").filter(digest=digest)
 
 
 class HasScope(BasePermission):

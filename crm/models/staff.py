@@ -6,12 +6,12 @@ from zoneinfo import available_timezones
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from crm import once
-from crm.fixed import Fixed
+from crm.compiled import compiled
 from crm.public_holidays import validate_region
 
 LANGUAGES = [("de", _("German")), ("en", _("English"))]
@@ -135,11 +135,12 @@ class Shop(models.Model):
 
 @once.a_request
 def _current_shop() -> Shop:
-    found = _THE_SHOP.first()
-    if found is None:
-        Shop.objects.bulk_create([Shop(pk=1)], ignore_conflicts=True)
-        return Shop.objects.get(pk=1)
-    return found[0]
+    if found := _the_shop():
+        return found[0]
+    Shop.objects.bulk_create([Shop(pk=1)], ignore_conflicts=True)
+    return Shop.objects.get(pk=1)
 
 
-_THE_SHOP = Fixed("FROM crm_shop WHERE id = 1", Shop)
+@compiled
+def _the_shop() -> QuerySet[Shop]:
+    return Shop.objects.filter(pk=1)

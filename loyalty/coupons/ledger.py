@@ -13,21 +13,17 @@ from typing import Any
 
 import orjson
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.utils.timezone import now
 
 from crm import idempotency, sql
+from crm.compiled import compiled
 from crm.days import today
-from crm.fixed import Fixed
 from crm.models import Customer, Source, User
 from loyalty.coupons import codes, statements, terms
 from loyalty.coupons.terms import Basket
-from loyalty.models import Coupon, CouponBatch, CouponEntry, Redemption
+from loyalty.models import Coupon, CouponEntry, Redemption
 
-WITH_BATCH = Fixed(
-    "FROM loyalty_coupon JOIN loyalty_couponbatch ON loyalty_couponbatch.id = loyalty_coupon.batch_id "
-    "WHERE loyalty_coupon.code = %s", Coupon, CouponBatch,
-)  # fmt: skip
 RESERVED_FOR = timedelta(minutes=30)
 LONGEST_RESERVATION = timedelta(days=7)
 TRIES = 5
@@ -71,11 +67,13 @@ class Checked:
 def find(typed: str) -> Coupon | None:
     """The code that somebody typed or scanned, with its batch. Changes nothing."""
     code = codes.canonical(typed)
-    found = WITH_BATCH.first(code) if code else None
-    if found is None:
-        return None
-    coupon, coupon.batch = found
-    return coupon
+    found = _with_batch(code) if code else None
+    return found[0] if found else None
+
+
+@compiled
+def _with_batch(code: str) -> QuerySet[Coupon]:
+    return Coupon.objects.select_related("batch").filter(code=code)
 
 
 def check(typed: str, basket: Basket | None = None, customer: Customer | None = None) -> Checked:

@@ -5,11 +5,12 @@ from datetime import date
 
 import pytest
 from django.db import connection
-from django.db.models import Count, QuerySet
+from django.db.models import Count, F, QuerySet
+from django.utils.timezone import now
 
 from crm.compiled import compiled
-from crm.models import Customer, Purchase
-from tests.factories import CustomerFactory, PurchaseFactory
+from crm.models import ApiKey, Customer, Purchase, Source
+from tests.factories import CustomerFactory, PurchaseFactory, SourceFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -30,6 +31,16 @@ def numbers(customers: tuple[int, ...]) -> QuerySet[Purchase, dict]:
 def names(customer: int) -> QuerySet[Customer, tuple]:
     own, other = Customer.objects.filter(pk=customer), Customer.objects.exclude(pk=customer)
     return own.values_list("family_name").union(other.values_list("family_name"), all=True)
+
+
+@compiled
+def keys(source: str) -> QuerySet[ApiKey]:
+    return ApiKey.objects.select_related("source").filter(source__name=source)
+
+
+@compiled
+def doubled(customer: int) -> QuerySet[Customer]:
+    return Customer.objects.annotate(double=F("pk") * 2).filter(pk=customer)
 
 
 @pytest.fixture
@@ -84,3 +95,19 @@ def test_every_thread_asks_by_its_own_connection(two):
     assert days(of(two[1].pk, date(2026, 1, 1), limit=5)) == [2]
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(elsewhere).result() == [1, 2, 3]
+
+
+def test_a_joined_record_is_a_whole_one_that_can_be_saved(django_assert_num_queries):
+    ApiKey.issue(SourceFactory(name="till"), ["coupons:redeem"], now())
+    with django_assert_num_queries(1):
+        (key,) = keys("till")
+        assert (key.scopes, key.source.name) == (["coupons:redeem"], "till")
+    key.source.name = "shop"
+    key.source.save()
+    assert keys("till") == [] and Source.objects.get().name == "shop"
+
+
+def test_what_the_driver_cannot_read_alone_and_what_is_worked_out_arrive_too():
+    customer = CustomerFactory(attributes={"a": [1, None]})
+    (found,) = doubled(customer.pk)
+    assert (found.attributes, found.double) == ({"a": [1, None]}, 2 * customer.pk)
