@@ -29,7 +29,7 @@ BROKEN_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u
 
 
 class BlockKind(models.TextChoices):
-    """The kinds of blocks a mail is made of; rules about good mails read these, not guesses (`domain.md` 6)."""
+    """The kinds of blocks a mail is made of; rules about good mails read these, not guesses."""
 
     GREETING = "greeting", gettext_lazy("greeting")
     APPRECIATION = "appreciation", gettext_lazy("appreciation")

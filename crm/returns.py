@@ -1,4 +1,4 @@
-"""Which purchase a return lowers, and by how much (`domain.md` 3.1).
+"""Which purchase a return lowers, and by how much (`docs/sync.md`).
 
 A return with a reference belongs to its purchase; what exceeds the quantity bought, in the order of the returns, is held.
 One without a reference takes from the customer's latest earlier purchases of the product that have quantity left. All of

@@ -1,4 +1,4 @@
-"""The eight switching barriers and the signals that score them (`domain.md` 4, `docs/scoring.md`).
+"""The eight switching barriers and the signals that score them (`docs/scoring.md`).
 
 A signal gives up to `points`: its SQL `share` of them, 0 to 1 (clipped), over a customer's metrics `m`. In it `{v}` is
 the value staff recorded, `{recorded_on}` the day of that, `{average}` the customer's mean order, `{day}` the day of the

@@ -1,4 +1,4 @@
-"""Do bond and lock-in tell who buys again? The weights are our convention, so the shop re-checks them yearly (`domain.md` 4).
+"""Do bond and lock-in tell who buys again? The weights are our convention, so the shop re-checks them yearly.
 
 Logistic regression of “bought again within two base cycles” on bond and lock-in, of everybody judged as of two base cycles
 ago by the rules in force. What goes together need not cause each other: nothing is changed by the result.

@@ -1,4 +1,4 @@
-"""Barriers, lock-in and bond in whole sentences (`domain.md` 4)."""
+"""Barriers, lock-in and bond in whole sentences (`docs/scoring.md`)."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -173,7 +173,7 @@ def share_sentence(judged: Assessment, in_force: rules.Rules) -> str:
 
 
 def advice(judged: Assessment, day: date) -> str:
-    """What the type of bond asks for (`domain.md` 4), and by when, if a contract ends."""
+    """What the type of bond asks for (`docs/scoring.md`), and by when, if a contract ends."""
     status = judged.status_on(day)
     if judged.bond_type == "voluntary" and status in AWAY:
         return str(AWAY[status])

@@ -167,7 +167,7 @@ def alive(at: Standing, met: bool | None) -> str:
 
 
 def attitude_high(at: Standing, met: bool | None) -> str:
-    """The relative attitude; without a comparison that is the attitude itself (`domain.md` 3.3)."""
+    """The relative attitude; without a comparison that is the attitude itself (`docs/scoring.md`)."""
     value, least = at.assessment.relative_attitude, at.rules.attitude_high
     named = {"least": plain(least), "value": plain(value) if met else below(value or 0, least)}
     compared = at.assessment.attitude_compared

@@ -1,4 +1,4 @@
-"""Whether customers buy in more than one category, and in new ones (`domain.md` 5). Returned lines do not count."""
+"""Whether customers buy in more than one category, and in new ones (`docs/scoring.md`). Returned lines do not count."""
 
 from typing import Any
 

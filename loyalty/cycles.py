@@ -1,4 +1,4 @@
-"""The shop's purchase rhythm: base cycles by category, and status thresholds from its own history (`domain.md` 3.1, 3.2)."""
+"""The shop's purchase rhythm: base cycles by category, and status thresholds from its own history."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

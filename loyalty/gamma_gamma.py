@@ -1,4 +1,4 @@
-"""How much a customer spends at a time: the Gamma-Gamma model (`domain.md` 5.1).
+"""How much a customer spends at a time: the Gamma-Gamma model (`docs/scoring.md`).
 
 Fader, Hardie & Lee 2005, “RFM and CLV”, Journal of Marketing Research 42:415-430; Fader & Hardie, note 025 (2013).
 Somebody's amounts vary around a mean of their own, and the means vary between customers. It holds only where how much

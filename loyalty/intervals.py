@@ -1,4 +1,4 @@
-"""How long customers take from one order to the next (`domain.md` 5).
+"""How long customers take from one order to the next (`docs/scoring.md`).
 
 Completed gaps are those of the last months that also make the base cycle; the open gap, from the last order until now,
 is not one of them: it ends only with the next order, so it is shown apart.

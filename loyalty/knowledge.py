@@ -1,4 +1,4 @@
-"""Which kinds of fact this installation has at all. What no source delivers is unknown, not zero (`domain.md` 4)."""
+"""Which kinds of fact this installation has at all. What no source delivers is unknown, not zero."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

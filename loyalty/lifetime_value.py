@@ -1,4 +1,4 @@
-"""What each customer will probably buy and be worth: fitted nightly, hidden where it cannot be trusted (`domain.md` 5.1).
+"""What each customer will probably buy and be worth: fitted nightly, hidden where it cannot be trusted.
 
 The model of purchases is `loyalty.bgnbd`, that of amounts `loyalty.gamma_gamma`. The model informs; the status stays
 what the rule says.

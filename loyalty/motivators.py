@@ -1,4 +1,4 @@
-"""High-impact motivators: what a customer wants from life, and how well the shop helps with it (`domain.md` 2).
+"""High-impact motivators: what a customer wants from life, and how well the shop helps with it (`docs/scoring.md`).
 
 Source: Magids, Zorfas, Leemon, The New Science of Customer Emotions, HBR November 2015. Whoever a shop helps with a
 motivator that matters to them is emotionally connected; the Emotional Connection Score is their share. Thresholds are

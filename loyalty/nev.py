@@ -1,4 +1,4 @@
-"""Net Emotional Value of groups: by touchpoint and time, with intervals (`domain.md` 1, `docs/scoring.md`).
+"""Net Emotional Value of groups: by touchpoint and time, with intervals (`docs/scoring.md`).
 
 Three measures that are never mixed in one figure: the full form, the short form (both −10 to +10) and tags (−100 to
 +100). What the team estimates or the text suggests is a series of its own and counts in no headline.

@@ -1,4 +1,4 @@
-"""Repurchase rates, each under its own name, because trade calls four different things “Wiederkaufrate” (`domain.md` 5).
+"""Repurchase rates, each under its own name, because trade calls four different things “Wiederkaufrate”.
 
 WKR-K: customers, over their life · WKR-B: orders · WKR-P: buyers of a period · WKR-H: first buyers of a month within
 H days. The ratio of repeat to first-time buyers (WKR-V) can exceed 100 % and is not offered.

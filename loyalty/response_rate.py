@@ -1,4 +1,4 @@
-"""How many of those who were mailed a questionnaire answered it (`domain.md` 1).
+"""How many of those who were mailed a questionnaire answered it (`docs/scoring.md`).
 
 An invitation is good for 30 days and kept for 30 more, so the rate is that of the questionnaires whose time ended within
 the last 30 days: everybody counted had all of it. Sheets that came otherwise were asked of nobody who is stored.

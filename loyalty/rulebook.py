@@ -1,4 +1,4 @@
-"""What each value of the rules is called and means, grouped as the rules page shows them (`domain.md` 3 and 4).
+"""What each value of the rules is called and means, grouped as the rules page shows them (`docs/scoring.md`).
 
 All of them are our convention (“Festlegung”): no source prescribes the number. Points and weights of barriers follow
 from `loyalty.barriers` by themselves.

@@ -1,4 +1,4 @@
-"""The weights and thresholds in force: the defaults of `domain.md` 3 and 4, or the merchant's latest version of them.
+"""The weights and thresholds in force: the defaults of `docs/scoring.md`, or the merchant's latest version of them.
 
 Every value is our convention or the merchant's, so each stored judgement names the version it was made with. What each
 value is called and means for people is in `loyalty.rulebook`.

@@ -1,4 +1,4 @@
-"""The six stages of loyalty and the conditions on which each stands (`domain.md` 3.4, `docs/scoring.md`).
+"""The six stages of loyalty and the conditions on which each stands (`docs/scoring.md`).
 
 A condition is one SQL expression over a judged customer's columns; it is true, false, or NULL where the answer is
 unknown. The same expression decides the stage of everybody and explains it for one. Adding a rule is one entry here:

@@ -1,4 +1,4 @@
-"""What customers answered: recommendation, satisfaction, effort and expectation, one voice a customer (`domain.md` 5).
+"""What customers answered: recommendation, satisfaction, effort and expectation, one voice a customer.
 
 Sources: Reichheld 2003 (NPS; not superior to other measures, Keiningham et al. 2007), Dixon et al. 2010 (CES),
 Oliver 1980 (expectation and its disconfirmation: missed, met, exceeded; met is neutral).

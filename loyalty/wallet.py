@@ -1,4 +1,4 @@
-"""Share of wallet: what part of their spending customers say we get (`domain.md` 5). Self-reported, and said to be.
+"""Share of wallet: what part of their spending customers say we get (`docs/scoring.md`). Self-reported, and said to be.
 
 Two ways to ask. `wallet_share`: “Of 100 that you spend on this, how much with us?”, 0 to 100. `wallet_rank` of
 `wallet_shops`: “Which place do we take among the n shops where you buy this?”, from which the Wallet Allocation Rule

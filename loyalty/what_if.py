@@ -1,4 +1,4 @@
-"""What one more point of retention, or customers who rise a stage, would mean on the shop's own figures (`domain.md` 5).
+"""What one more point of retention, or customers who rise a stage, would mean on the shop's own figures.
 
 No promise: the first rests on a formula that holds only if nothing else changes, the second on the difference between
 customers who already stand on two stages, which need not be what made them differ.
@@ -71,7 +71,7 @@ def what_if() -> dict[str, Any]:
 def factor(retention: float, discount: float) -> float:
     """How many yearly margins a customer is worth beyond the present one: r / (1 + d - r).
 
-    retention: share who stay another year, 0 to 1; discount: a year, above 0. Source: `domain.md` 5, after Gupta &
+    retention: share who stay another year, 0 to 1; discount: a year, above 0. Source: after Gupta &
     Lehmann. Raises ValueError outside.
     """
     if not 0 <= retention <= 1 or discount <= 0:

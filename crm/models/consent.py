@@ -16,7 +16,7 @@ class Channel(models.TextChoices):
 
 
 class Purpose(models.Model):
-    """What the merchant asks permission for. The defaults are `domain.md` 7.2's."""
+    """What the merchant asks permission for."""
 
     code = models.SlugField(max_length=30, primary_key=True)
     label_de = models.CharField(max_length=80)

@@ -9,7 +9,7 @@ from crm.labels import named
 
 
 class Touchpoint(models.TextChoices):
-    """The places of a customer's journey by which NEV is grouped (`domain.md` 1)."""
+    """The places of a customer's journey by which NEV is grouped (`docs/scoring.md`)."""
 
     ADVICE = "advice", named("touchpoint", "advice", _("Advice"))
     ORDER = "order", named("touchpoint", "order", _("Order"))

@@ -49,7 +49,7 @@ class Purchase(models.Model):
 
     Amounts are in the shop's currency (`rate` is what one unit of the original `currency` was worth).
     gross = Σ lines; returned = Σ value allocated from returns; net = gross − returned, never below 0.
-    It is *valid* (`domain.md` 3.1) if paid or completed with net > 0 and not a test customer's.
+    It is *valid* (`docs/scoring.md`) if paid or completed with net > 0 and not a test customer's.
     `ordered_on` is the day of `ordered_at` in the shop's zone. `version` is the source's time of the last change,
     `digest` a checksum of what it sent: the row with the greater (version, digest) wins, so any order ends the same.
     """
@@ -125,7 +125,7 @@ class PurchaseLine(models.Model):
 
 class Return(models.Model):
     """Goods brought back. With `purchase_ref` it belongs to that purchase of its source, else it is allocated to
-    the customer's latest earlier purchases of the product (`domain.md` 3.1).
+    the customer's latest earlier purchases of the product (`docs/sync.md`).
 
     A return that only a later row could make right is kept with `held` saying what it waits for, and counts for
     nothing until then.

@@ -71,7 +71,7 @@ class Answer(models.Model):
 
 
 class MotivatorEvidence(models.Model):
-    """How important a motivator is to a customer, and how well the shop helps (0 to 10; `domain.md` 2)."""
+    """How important a motivator is to a customer, and how well the shop helps (0 to 10; `docs/scoring.md`)."""
 
     class Origin(models.TextChoices):
         SELF_REPORT = "self_report", _("said by the customer")
@@ -97,7 +97,7 @@ class MotivatorEvidence(models.Model):
 
 
 class AdvocacyAct(models.Model):
-    """Something a customer did for the shop. An intention to recommend (NPS) is none (`domain.md` 3.4)."""
+    """Something a customer did for the shop. An intention to recommend (NPS) is none (`docs/scoring.md`)."""
 
     class Kind(models.TextChoices):
         REFERRED_ORDER = "referred_order", _("referred person placed a first order")

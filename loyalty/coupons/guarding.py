@@ -1,6 +1,6 @@
 """Against guessing: every miss is counted before it is answered, one text answers every no, and many misses raise an alarm.
 
-A throttle slows an oracle down, it does not stop it (`reliability.md` F49): that is what 60 random bits are for.
+A throttle slows an oracle down, it does not stop it: that is what 60 random bits are for.
 """
 
 from collections.abc import Callable

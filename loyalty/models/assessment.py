@@ -102,7 +102,7 @@ class Assessment(models.Model):
 
     @property
     def emotional(self) -> float | None:
-        """The emotional barrier is the attitude (`domain.md` 4)."""
+        """The emotional barrier is the attitude (`docs/scoring.md`)."""
         return self.attitude
 
     def status_on(self, day: date) -> str:

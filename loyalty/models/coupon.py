@@ -1,6 +1,6 @@
 """Coupons: what a batch promises, each code, who used it for what, and the ledger of every step.
 
-Promotional coupons only. A purchased voucher is a money claim with another law (`domain.md` 6) and will be another
+Promotional coupons only. A purchased voucher is a money claim with another law and will be another
 model: nothing here is money that a customer paid for.
 """
 

@@ -32,7 +32,7 @@ def sheet(customer, felt, form="short", **more):
     return answers.record_response(customer, more.pop("response", uuid4()), items={}, felt=felt, form=form, **more)
 
 
-# The value of one answer (`domain.md` 1)
+# The value of one answer
 
 
 def test_there_are_twelve_emotions_that_drive_value_and_eight_that_destroy_it():

@@ -332,7 +332,7 @@ def test_a_refund_never_raises_a_stage(histories, data):
 
 
 def test_a_refund_in_the_middle_can_raise_a_stage_by_the_longer_interval_alone():
-    """As `domain.md` 3.1 and 3.4 have it: the interval expected grows, and with it the time in which two orders must lie."""
+    """The interval expected grows, and with it the time in which two orders must lie."""
     customer = buyer(374, 373, 366, 298)
     assert judged(customer).raw_stage == "repeat"
     middle = Purchase.objects.get(customer=customer, ordered_on=DAY - timedelta(373))

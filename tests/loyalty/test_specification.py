@@ -1,4 +1,4 @@
-"""The worked examples, point tables and percentiles of `domain.md` 3 and 4, judged by the very statements."""
+"""The worked examples, point tables and percentiles of `docs/scoring.md`, judged by the very statements."""
 
 from datetime import timedelta
 
