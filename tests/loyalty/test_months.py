@@ -210,7 +210,7 @@ def test_every_number_opens_as_many_people_as_it_says(shop, support, address):
                 continue
             opened.add(cell.url)
             context = support.get(cell.url).context
-            assert not context["filter"].form.errors
+            assert not any(field.errors for field, _chosen in context["filters"])
             assert context["total"] == cell.value, (cell.url, cell.value)
     assert len(opened) > 20
 
@@ -247,7 +247,7 @@ def test_the_list_says_in_words_what_was_chosen(shop, support):
 def test_a_broken_filter_is_said_and_breaks_nothing(shop, support, query):
     page = support.get(f"/customers/?{query}")
     assert page.status_code == 200
-    assert page.context["filter"].form.errors
+    assert any(field.errors for field, _chosen in page.context["filters"])
 
 
 def test_pages_cost_the_same_for_two_and_for_forty_customers(support):

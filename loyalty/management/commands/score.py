@@ -1,4 +1,5 @@
 import time
+from argparse import ArgumentTypeError
 from collections import Counter
 from datetime import date
 from typing import Any
@@ -9,12 +10,25 @@ from crm.days import today
 from loyalty import figures, lifetime_value, scoring, stages
 from loyalty.status import Status
 
+EARLIEST = date(1900, 1, 1)
+
+
+def past_day(text: str) -> date:
+    """Raises ArgumentTypeError for what is no day, and for one before any shop."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no day of the calendar: write it as 2026-06-30.") from None
+    if day < EARLIEST:
+        raise ArgumentTypeError(f"{day} lies before {EARLIEST}: check the year.")
+    return day
+
 
 class Command(BaseCommand):
     help = "Judge every customer now, or report how they stood at the end of a past day."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--as-of", type=date.fromisoformat, metavar="YYYY-MM-DD", help="A past day.")
+        parser.add_argument("--as-of", type=past_day, metavar="YYYY-MM-DD", help="A past day.")
         parser.add_argument(
             "--store",
             action="store_true",
