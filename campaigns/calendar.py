@@ -15,7 +15,6 @@ from crm.models import Shop
 
 Status = Campaign.Status
 AHEAD = (Status.DRAFT, Status.CHECKED, Status.SCHEDULED, Status.PAUSED)
-WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,11 @@
 """How a customer is addressed: names exactly as given, Frau and Herr only if the customer said so.
 
-Never guessed from a first name (ECJ C-394/23), never "Sehr geehrte/r" (rules L11 and L12 of `domain.md` 6).
+Never guessed from a first name (ECJ C-394/23), never "Sehr geehrte/r".
 """
 
 from dataclasses import dataclass
 
 from crm.models import Customer
-
-MAILING_LANGUAGES = ("de", "en")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How often customers without a contract will buy: the BG/NBD model (`domain.md` 5.1).
+"""How often customers without a contract will buy: the BG/NBD model (`docs/scoring.md`).
 
 Fader, Hardie & Lee 2005, “Counting Your Customers” the Easy Way, Marketing Science 24(2):275-284. While alive a customer
 buys at random with a rate of their own (gamma: r, alpha); after each purchase they may be gone for good with a chance of
@@ -79,10 +79,6 @@ class Model:
         if abs(at.a + at.b + x - 1) < NEAR:
             at = replace(at, b=at.b + NEAR)
         return at
-
-    def new_customer(self, t: float) -> float:
-        """Expected repeat purchase days of somebody in the `t` weeks after their first purchase: E[X(t)]."""
-        return self.if_alive(t, 0, 0.0)
 
     def none(self, t: float, x: int, t_x: float, T: float) -> float:
         """Probability of no purchase in the next `t` weeks, above 0 and at most 1."""

@@ -1,9 +1,9 @@
-"""Is the customer alive today? Computed on read from the days stored in the assessment (`domain.md` 3.2)."""
+"""Is the customer alive today? Computed on read from the days stored in the assessment (`docs/scoring.md`)."""
 
 from datetime import date
 from typing import Protocol
 
-from django.db.models import Case, DateField, Expression, F, FloatField, Func, TextChoices, TextField, Value, When
+from django.db.models import Case, TextChoices, TextField, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from crm.labels import named
@@ -66,9 +66,3 @@ def overdue_ratio(known: Dated, day: date) -> float | None:
     if known.last_order_on is None:
         return None
     return (day - known.last_order_on).days / known.expected_interval
-
-
-def overdue_ratio_expression(day: date, prefix: str = "") -> Expression:
-    """The same for a queryset."""
-    days = Func(Value(day, DateField()), F(f"{prefix}last_order_on"), function="date_mi", output_field=FloatField())
-    return days / F(f"{prefix}expected_interval")

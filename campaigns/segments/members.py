@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from django.db import OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from campaigns.segments.compiling import EVERYBODY, asking, table_of
+from campaigns.segments.compiling import asking, table_of
 from crm.models import Customer
 
 PATIENCE_MS = 1_000
@@ -72,11 +72,6 @@ def sample(rule: Any, number: int = SHOWN) -> Sequence[Customer]:
     statement = f"{table_of(asked)} AND ({asked}) LIMIT {number}"
     ids = within(PATIENCE_MS, statement, bind.parameters, lambda rows: [pk for (pk,) in rows]) or []
     return list(Customer.objects.filter(pk__in=ids).select_related("assessment").order_by("sort_key", "pk"))
-
-
-def number_of_customers() -> int | None:
-    """Everybody who could be in a segment; None if that takes too long."""
-    return within(PATIENCE_MS, f"SELECT count(*) FROM crm_customer customer WHERE {EVERYBODY}", {}, _one)
 
 
 def _one(rows: Sequence[tuple[Any, ...]]) -> int:

@@ -20,12 +20,6 @@ def status_badge(code: str) -> Badge | None:
 
 
 @register.filter
-def bond_badge(code: str) -> Badge | None:
-    """None while the bond is unknown."""
-    return badges.BONDS.get(code)
-
-
-@register.filter
 def stage_level(code: str) -> int | None:
     """0 to 5, for <c-stage>."""
     return badges.LEVELS.get(code)
