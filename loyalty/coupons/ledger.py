@@ -202,7 +202,8 @@ def _write(planned: Redemption, actor: Actor, call: Call | None) -> bool:
         with _transaction(planned), connection.cursor() as cursor, idempotency.patient():
             if reference:
                 _alone(cursor, coupon, actor, reference)
-            found = sql.rows(cursor, statements.USE_ONCE if call else statements.USE, parameters)
+            once = statements.USE_ONCE
+            found = once.rows(cursor, parameters) if call else sql.rows(cursor, statements.USE, parameters)
     except IntegrityError as error:
         raise Refused(_broken(error)) from error
     if not found:

@@ -1,6 +1,7 @@
 """The statements behind the steps of a code. Each does its step whole or not at all, and writes the entry with it."""
 
 from crm import idempotency
+from loyalty.coupons.plans import Planned
 
 _USABLE = """c.id = %(coupon)s AND b.id = c.batch_id AND b.stopped_at IS NULL AND c.voided_at IS NULL AND c.used < c.uses
     AND (c.valid_from IS NULL OR c.valid_from <= %(day)s) AND (c.valid_until IS NULL OR c.valid_until >= %(day)s)
@@ -39,7 +40,8 @@ WITH coupon AS ({_USED}
 
 # The same together with the call's key and its answer, so that nobody holds the code's row while Python works. A key that
 # was used before, or a code that is used up, leaves everything as it was.
-USE_ONCE = f"""{idempotency.PATIENCE}
+USE_ONCE = Planned(
+    f"""
 WITH usable AS (
   SELECT c.id, b.per_customer, b.budget, b.combinable FROM loyalty_coupon c, loyalty_couponbatch b
   WHERE {_USABLE}
@@ -51,7 +53,12 @@ claimed AS (
   ON CONFLICT (client, key) DO NOTHING RETURNING id),
 coupon AS ({_USED}
   FROM usable, new, claimed WHERE c.id = usable.id
-  RETURNING c.id, c.batch_id, c.used, c."left", usable.per_customer, usable.budget, usable.combinable, new.redemption),{_ENTERED}"""
+  RETURNING c.id, c.batch_id, c.used, c."left", usable.per_customer, usable.budget, usable.combinable, new.redemption),{_ENTERED}""",
+    idempotency.PATIENCE,
+    moment="timestamptz", source="bigint", staff="bigint", place="text", coupon="bigint", customer="bigint", day="date",
+    discount="numeric", basket="numeric", reference="text", until="timestamptz", state="text", client="text", key="text",
+    fingerprint="text", status="integer", before_id="text", after_id="text",
+)  # fmt: skip
 
 REDEEM_RESERVED = """
 WITH made AS (

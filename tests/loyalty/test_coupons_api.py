@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils.timezone import now
 
@@ -225,6 +226,7 @@ class TestRefusing:
 @pytest.mark.django_db(transaction=True)
 def test_one_key_fifty_times_at_once_is_one_redemption_with_one_answer() -> None:
     shop, made = Shop(), coupon(uses=99)
+    shop.get("redemptions/0")  # the first request of a process loads what threads must not load together
     answers = at_once(50, lambda: shop.redeem(made.code, "k1"))
     assert {(answer.status_code, answer.content) for answer in answers} == {(201, answers[0].content)}
     made.refresh_from_db()
@@ -234,5 +236,21 @@ def test_one_key_fifty_times_at_once_is_one_redemption_with_one_answer() -> None
 @pytest.mark.django_db(transaction=True)
 def test_of_many_guesses_at_once_no_more_are_answered_than_one_after_the_other() -> None:
     shop = Shop()
+    shop.get("redemptions/0")
     said = at_once(30, lambda: shop.redeem("WRONG-CODE", visitor="v1").status_code)
     assert sorted(said) == [409] * 10 + [429] * 20
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_plan_of_a_redemption_is_kept_and_a_session_without_it_does_no_harm() -> None:
+    shop, made = Shop(), coupon(uses=9)
+    prepared = "SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'planned%%'"
+    with connection.cursor() as cursor:
+        for _session in range(2):
+            assert [shop.redeem(made.code).status_code for _number in range(2)] == [201, 201]
+            cursor.execute(prepared)
+            assert cursor.fetchone() == (1,)
+            cursor.execute("DEALLOCATE ALL")  # as if a pooler gave the next transaction another session
+            assert shop.redeem(made.code).status_code == 201
+    made.refresh_from_db()
+    assert made.used == Redemption.objects.count() == 6
