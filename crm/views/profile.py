@@ -1,10 +1,9 @@
 """A customer's page: who is this, how do we stand, what should I do?"""
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
-from functools import lru_cache
 from typing import Any
 
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
@@ -24,9 +23,8 @@ from crm.access import requires
 from crm.compiled import compiled
 from crm.filters import purpose_label
 from crm.forms import blank, fields
-from crm.forms_records import BarrierForm, ComplaintForm, ContactForm
+from crm.forms_records import ComplaintForm
 from crm.forms_tasks import FinishForm, PromiseForm
-from crm.labels import wording
 from crm.masking import DOTS, masked
 from crm.models import (
     BarrierFact,
@@ -36,17 +34,14 @@ from crm.models import (
     ContactPoint,
     Customer,
     CustomerKey,
-    Interaction,
     Purchase,
     Purpose,
     Task,
 )
 from crm.presence import needs
 from crm.salutation import address_of, opening
+from crm.views.profile_forms import blank_facts, contact_fields
 
-NEXT_TO_HAND = (
-    "pleased", "trusting", "valued", "interested", "irritated", "disappointed", "stressed", "hurried",
-)  # fmt: skip
 # Permissions to look closer, not to write.
 NO_MAIL = {"tracking", "profiling"}
 VALID = Q(status__in=[Purchase.Status.PAID, Purchase.Status.COMPLETED], net__gt=0)
@@ -116,33 +111,6 @@ def profile(request: HttpRequest, customer: Customer, forms: dict[str, Form], st
         "sees_contacts": sees_contacts,
     }
     return render(request, "customers/profile.html", context | history(request, customer), status=status)
-
-
-def blank_facts(signals: Iterable[plugins.BarrierSignal], currency: str) -> dict[str, SafeString]:
-    told = tuple(signal._replace(label=str(signal.label), help=str(signal.help)) for signal in signals)
-    return blank(BarrierForm, signals=told, currency=currency, auto_id="fact_%s")
-
-
-def contact_fields(form: Form | None) -> SafeString:
-    """What stands in the form of a contact; drawn once for readers of the same words, as long as it is empty."""
-    return _contact_fields(form) if form else _blank_contact(wording())
-
-
-@lru_cache(maxsize=20)
-def _blank_contact(words: Hashable) -> SafeString:
-    return _contact_fields(ContactForm())
-
-
-def _contact_fields(form: Form) -> SafeString:
-    context = {
-        "contact": form,
-        "near_emotions": [emotions.BY_CODE[code] for code in NEXT_TO_HAND],
-        "more_emotions": [emotion for emotion in emotions.EMOTIONS if emotion.code not in NEXT_TO_HAND],
-        "channels": Interaction.Channel.choices,
-        "origins": ContactForm.base_fields["origin"].choices,  # type: ignore[attr-defined]
-        "chosen": form["emotions"].value() or (),
-    }
-    return render_to_string("customers/contact_fields.html", context)
 
 
 def history(request: HttpRequest, customer: Customer) -> dict[str, Any]:
