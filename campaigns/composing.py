@@ -6,16 +6,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.headerregistry import Address as MailAddress
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import connection
 from django.utils.html import escape
 from django.utils.timezone import now
 
-from campaigns import couponing, local_days, recipes, rendering, return_path, tracking, transport
+from campaigns import couponing, local_days, prepared, recipes, rendering, return_path, tracking, transport
 from campaigns.message import StableMessage
 from campaigns.models import TemplateVersion
 from crm import links, permission, salutation, tokens
@@ -88,12 +88,9 @@ def load(ids: Sequence[UUID], message_class: str, purpose: str, shop: Shop) -> d
     Two statements, however many mails.
     """
     asked = "(SELECT DISTINCT customer_id FROM campaigns_delivery WHERE id = ANY(%(ids)s::uuid[]))"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            LOAD.format(verdicts=permission.verdicts(asked, timely=False), tracking=_TRACKING),
-            permission.parameters(message_class, purpose, shop=shop) | {"ids": list(map(str, ids))},
-        )
-        orders = {row[0]: _order(row) for row in cursor.fetchall()}
+    statement = LOAD.format(verdicts=permission.verdicts(asked, timely=False), tracking=_TRACKING)
+    parameters = permission.parameters(message_class, purpose, shop=shop) | {"ids": list(map(str, ids))}
+    orders = {row[0]: _order(row) for row in prepared.fetch((statement, parameters))}
     if message_class != "transactional":
         tokens.remember(
             (tokens.of_mail(str(order.id)), order.customer_id, order.address)
@@ -137,7 +134,7 @@ def compose(
     message = StableMessage(
         content.subject,
         content.text,
-        str(_mail_address(shop.sender_name or shop.name, shop.sender_email)),
+        _sender(shop.sender_name or shop.name, shop.sender_email),
         [transport.in_ascii(order.address)],
         reply_to=[answers] if (answers := _answers_to(order, shop, version)) else None,
         headers=_headers(order, url),
@@ -160,7 +157,7 @@ def probe(number: UUID, address: str, subject: str, text: str, shop: Shop) -> St
     message = StableMessage(
         subject,
         text,
-        str(_mail_address(shop.sender_name or shop.name, shop.sender_email)),
+        _sender(shop.sender_name or shop.name, shop.sender_email),
         [transport.in_ascii(address)],
         headers=_headers(order, unsubscribe_url(order.person_key, order.purpose)),
     )
@@ -173,8 +170,8 @@ def probe(number: UUID, address: str, subject: str, text: str, shop: Shop) -> St
 
 def _answers_to(order: Order, shop: Shop, version: TemplateVersion) -> str:
     """Where answers go: to who looks after the customer, if the text is signed by them and their address is known."""
-    signs = any("signed_by" in text for block in version.blocks for text in block["text"].values())
-    return order.staff[1] if order.staff[1] and signs else shop.reply_to
+    signs = order.staff[1] and any("signed_by" in text for block in version.blocks for text in block["text"].values())
+    return order.staff[1] if signs else shop.reply_to
 
 
 def _headers(order: Order, url: str) -> dict[str, str]:
@@ -190,12 +187,18 @@ def _headers(order: Order, url: str) -> dict[str, str]:
     return headers
 
 
-def _mail_address(name: str, address: str) -> MailAddress:
-    return MailAddress(" ".join(rendering.cleaned(name).split()), addr_spec=address)
+@lru_cache(maxsize=16)
+def _sender(name: str, address: str) -> str:
+    return str(MailAddress(" ".join(rendering.cleaned(name).split()), addr_spec=address))
 
 
 def message_id(delivery_id: UUID) -> str:
-    return f"<{delivery_id}@{urlsplit(settings.PUBLIC_BASE_URL).hostname}>"
+    return f"<{delivery_id}@{_host(settings.PUBLIC_BASE_URL)}>"
+
+
+@lru_cache(maxsize=16)
+def _host(url: str) -> str | None:
+    return urlsplit(url).hostname
 
 
 def links_of(order: Order, unsubscribe: str) -> dict[str, str]:

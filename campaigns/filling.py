@@ -110,10 +110,15 @@ def parsed(text: str, *, markup: bool = False) -> BoundTemplate:
     return template
 
 
+def all_cleaned(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as they may be filled in: each as `cleaned`."""
+    return {name: cleaned(value) for name, value in values.items()}
+
+
 def filled(template: BoundTemplate, values: Mapping[str, Any]) -> str:
-    """The text with its values. Raises RenderError, e.g. for a value that does not exist."""
+    """The text with its values, cleaned ones. Raises RenderError, e.g. for a value that does not exist."""
     try:
-        return template.render(**{name: cleaned(value) for name, value in values.items()})
+        return template.render(**values)
     except LiquidError as error:
         raise RenderError(said(error)) from error
 

@@ -1,10 +1,17 @@
 """The statements by which a delivery's row moves while it is sent, each fenced by the token of its claim."""
 
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from campaigns import pacing
+
+log = structlog.get_logger(__name__)
+
+Result = TypeVar("Result")
 
 # A row whose sender died is claimed alone from then on, so that its next crashes are its own and not a neighbour's.
 CLAIM = f"""
@@ -25,9 +32,9 @@ WHERE id IN (SELECT id FROM due) AND state = 'planned'
 RETURNING id, message_class, purpose, priority, not_before, {pacing.IN_FORCE}
 """
 
-# A reaper may have ruled `unknown` while the server took its time; the answer in our hands is better evidence.
+# An empty reason leaves what the gate wrote. A reaper may have ruled `unknown` while the server took its time; the answer in our hands is better evidence.
 SETTLE = """
-UPDATE campaigns_delivery SET state = %(state)s, reason = coalesce(%(reason)s, reason), smtp_reply = %(reply)s,
+UPDATE campaigns_delivery SET state = %(state)s, reason = coalesce(nullif(%(reason)s, ''), reason), smtp_reply = %(reply)s,
   provider_id = %(provider_id)s, token = NULL, lease_until = NULL, settled_at = clock_timestamp()
 WHERE id = %(id)s AND token = %(token)s AND state IN ('sending', 'unknown')
 """
@@ -65,6 +72,21 @@ def change(statement: str, parameters: Any) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return cursor.rowcount
+
+
+def persist(statement: Callable[[], Result]) -> Result:
+    """Run a fenced statement until PostgreSQL takes it: an answer that a mail was sent must not get lost."""
+    pause = 0.05
+    while True:
+        try:
+            return statement()
+        except (DatabaseError, InterfaceError) as error:
+            if not passes_by_itself(error) or connection.in_atomic_block:
+                raise
+            connection.close()
+            log.warning("database_away", error=type(error).__name__)
+            time.sleep(pause)
+            pause = min(pause * 2, 2.0)
 
 
 def passes_by_itself(error: Exception) -> bool:

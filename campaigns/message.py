@@ -36,7 +36,7 @@ class StableMessage(EmailMultiAlternatives):
             "MIME-Version": "1.0",
             "Content-Type": f'multipart/alternative; boundary="{self.boundary}"',
         }
-        if any(re.search(r"[\r\n]", value.replace(FOLD, "")) for value in headers.values()):
+        if re.search(r"[\r\n]", "\0".join(headers.values()).replace(FOLD, "")):
             raise ValueError("a header holds a line break")
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("ascii")
         html = str(self.alternatives[0][0])

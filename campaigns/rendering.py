@@ -27,6 +27,7 @@ from campaigns.filling import (
     MAX_MAIL_BYTES,
     MAX_SECONDS,
     RenderError,
+    all_cleaned,
     cleaned,
     fault,
     filled,
@@ -67,7 +68,7 @@ class Compiled:
 
     def fill(self, values: Mapping[str, Any]) -> Content:
         """The mail for one person. Raises RenderError, e.g. for a value that does not exist."""
-        given = {**self.defaults, **values}
+        given = all_cleaned({**self.defaults, **values})
         subject = " ".join(filled(self.subject, given).split())
         content = Content(subject, filled(self.text, given), filled(self.html, given))
         if len(content.html.encode()) > MAX_MAIL_BYTES:

@@ -12,9 +12,10 @@ from datetime import timedelta
 from django.conf import settings
 
 from campaigns import bounces, breaker, couponing, pacing, transport
+from campaigns.heartbeat import forget_old_senders
 from campaigns.ledger import change, fetch
 from campaigns.models import Receipt
-from campaigns.sending import CRASHES_ALLOWED, forget_old_senders
+from campaigns.sending import CRASHES_ALLOWED
 
 WATERMARK = 20
 ARRIVED = {"delivered", "sent", "accepted", "deferred"}

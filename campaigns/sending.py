@@ -4,25 +4,25 @@ Nothing is locked while a mail server talks. Two states keep what a crash leaves
 sent, safe to give back) and `sending` (nobody can know, at most one a sender). `docs/sending.md` has the whole picture.
 """
 
+import math
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from threading import Event
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
-from django.utils.timezone import now
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 from campaigns import bounces, breaker, composing, couponing, gating, pacing, rendering, tracking, transport
 from campaigns.breaker import Passage
-from campaigns.ledger import CLAIM, DOUBT, FAIL, GIVE_BACK, RELEASE, SETTLE, change, fetch, passes_by_itself
+from campaigns.ledger import CLAIM, DOUBT, FAIL, GIVE_BACK, RELEASE, SETTLE, change, fetch, passes_by_itself, persist
 from campaigns.message import StableMessage
 from campaigns.models import TemplateVersion
 from campaigns.transport import Outcome, Transport, Verdict
@@ -36,8 +36,6 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 30, 6 * 3600
 LONGEST_WAIT_S = 2.0
 FLUSH_ERRORS = 20
 SMTP = "smtp"
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -71,6 +69,7 @@ class Sender:
         self._unfilled: Counter[int] = Counter()
         self._stopped: set[int] = set()
         self._coupons: list[UUID] = []
+        self._answer: dict[str, Any] | None = None
 
     def work(self, seconds: float) -> int:
         """Send what is due until nothing is left or the time is over. Returns how many rows were taken up.
@@ -96,7 +95,7 @@ class Sender:
         """Take up to `limit` due rows under a fresh token; with `suspects`, those that crashed before instead."""
         if gating.closed():
             return Claim(uuid4(), [], 0)
-        passage = self._persist(lambda: breaker.enter(self.mail.name))
+        passage = persist(lambda: breaker.enter(self.mail.name))
         self._trying = passage is Passage.ONE
         if passage is Passage.NONE:
             return Claim(uuid4(), [], 0)
@@ -111,9 +110,9 @@ class Sender:
             "least": wanted[0],
             "most": wanted[1],
         }
-        rows = self._persist(lambda: fetch(CLAIM, parameters))
+        rows = persist(lambda: fetch(CLAIM, parameters))
         if self._trying and not rows:
-            self._persist(lambda: breaker.give_way(self.mail.name))
+            persist(lambda: breaker.give_way(self.mail.name))
         rows.sort(key=lambda row: (row[3], row[4], row[0]))
         paced = any(row[5] for row in rows)
         return Claim(token, [(pk, kind, purpose) for pk, kind, purpose, *_more in rows], ends, paced)
@@ -125,59 +124,69 @@ class Sender:
         self._coupons, self._full, self._paced = [], False, claim.paced
         try:
             shop = Shop.current()
-            for mail, order in self._composed(claim, shop):
+            # All of them are made before the first goes: nothing shall delay a note, or a mail behind the gate.
+            for mail, order in self._composed(claim, shop, end):
                 if self._full or self._over(min(end, claim.ends)):
                     break
                 self._send_one(mail, order, claim.token, shop)
         finally:
-            self._persist(lambda: change(RELEASE, {"token": claim.token}))
+            self._write_answer()
+            persist(lambda: change(RELEASE, {"token": claim.token}))
             if self._trying:  # the mail never came to the wire, or its answer said nothing about the server
                 self._trying = False
-                self._persist(lambda: breaker.give_way(self.mail.name))
+                persist(lambda: breaker.give_way(self.mail.name))
             self._tell_breaker()
         if self._coupons:
-            self._persist(lambda: couponing.take_back(self._coupons))
+            persist(lambda: couponing.take_back(self._coupons))
         return len(claim.rows)
 
-    def _composed(self, claim: Claim, shop: Shop) -> Iterable[tuple[StableMessage, composing.Order]]:
-        """The mails of a claim in its order; what cannot be made is failed and left out."""
+    def _composed(self, claim: Claim, shop: Shop, end: float = math.inf) -> list[tuple[StableMessage, composing.Order]]:
+        """The mails of a claim in its order, for as long as there is time; what cannot be made is failed and left out."""
         orders: dict[UUID, composing.Order] = {}
         for kind, purpose in {(kind, purpose) for _pk, kind, purpose in claim.rows}:
             ids = [pk for pk, *of in claim.rows if of == [kind, purpose]]
-            orders |= self._persist(partial(composing.load, ids, kind, purpose, shop))
+            orders |= persist(partial(composing.load, ids, kind, purpose, shop))
         versions = TemplateVersion.objects.in_bulk({order.version_id for order in orders.values()})
-        orders = self._persist(lambda: couponing.with_codes(orders, versions))
+        orders = persist(lambda: couponing.with_codes(orders, versions))
         self._coupons = [pk for pk, order in orders.items() if order.coupon]
         counted = {(order.campaign_id, order.version_id) for order in orders.values() if order.tracking}
         codes = {pair: tracking.codes(pair[0], versions[pair[1]]) for pair in counted}
-        for pk, *_of in claim.rows:
-            if pk not in orders or orders[pk].campaign_id in self._stopped:
+        mails: list[tuple[StableMessage, composing.Order]] = []
+        for order in (orders[pk] for pk, *_of in claim.rows if pk in orders):
+            if self._over(min(end, claim.ends)):
+                break
+            if order.campaign_id in self._stopped:  # by one of the mails before
                 continue
-            order = orders[pk]
-            if not order.address or (order.coupon_batch and not order.coupon):
-                # The gate says why: it stays the one place that refuses.
-                yield StableMessage(), order
-                continue
-            try:
-                mail = composing.compose(
-                    order, shop, versions[order.version_id], codes.get((order.campaign_id, order.version_id))
-                )
-                mail.wire  # noqa: B018 - made now: what cannot be made must fail before the gate
-            except rendering.RenderError as error:
-                self._fail(order, claim.token, "render_error", str(error))
-            except ValueError:
-                self._fail(order, claim.token, "impossible_address", "")
-            except Exception as error:  # one bad row must not stop the queue
-                if isinstance(error, OperationalError | InterfaceError) or passes_by_itself(error):
-                    raise
-                log.error("mail_not_made", delivery=str(pk), error=type(error).__name__)
-                self._fail(order, claim.token, "render_error", type(error).__name__)
-            else:
-                yield mail, order
+            version = versions[order.version_id]
+            if mail := self._made(order, claim.token, shop, version, codes.get((order.campaign_id, version.pk))):
+                mails.append((mail, order))
+        return mails
+
+    def _made(
+        self, order: composing.Order, token: UUID, shop: Shop, version: TemplateVersion, codes: Mapping[int, str] | None
+    ) -> StableMessage | None:
+        """The mail of an order; None if it cannot be made, which is written down."""
+        if not order.address or (order.coupon_batch and not order.coupon):
+            return StableMessage()  # the gate says why: it stays the one place that refuses
+        try:
+            mail = composing.compose(order, shop, version, codes)
+            mail.wire  # noqa: B018 - made now: what cannot be made must fail before the gate
+        except rendering.RenderError as error:
+            self._fail(order, token, "render_error", str(error))
+        except ValueError:
+            self._fail(order, token, "impossible_address", "")
+        except Exception as error:  # one bad row must not stop the queue
+            if isinstance(error, OperationalError | InterfaceError) or passes_by_itself(error):
+                raise
+            log.error("mail_not_made", delivery=str(order.id), error=type(error).__name__)
+            self._fail(order, token, "render_error", type(error).__name__)
+        else:
+            return mail
+        return None
 
     def _fail(self, order: composing.Order, token: UUID, reason: str, detail: str) -> None:
         parameters = {"id": order.id, "token": token, "reason": reason, "reply": detail[:300]}
-        self._persist(lambda: change(FAIL, parameters))
+        persist(lambda: change(FAIL, parameters))
         self._mark(order, "1", unfilled=reason == "render_error")
 
     def _send_one(self, mail: StableMessage, order: composing.Order, token: UUID, shop: Shop) -> None:
@@ -197,33 +206,45 @@ class Sender:
         self._learn(order, outcome)
 
     def _pass_gate(self, order: composing.Order, token: UUID, shop: Shop) -> bool:
+        """Ask the gate, and write with it what became of the mail before."""
+        answer = self._answer
         try:
-            ruling = gating.gate(order, token, shop, self.mail.name, paced=self._paced)
+            ruling = gating.gate(order, token, shop, self.mail.name, paced=self._paced, answer=answer)
         except (DatabaseError, InterfaceError) as error:
-            if not passes_by_itself(error):
+            self._write_answer()
+            if passes_by_itself(error):
+                # Whether the gate's transaction was committed is unclear, that nothing was sent is not.
+                parameters = {"id": order.id, "token": token, "reply": "", "pause": timedelta(0)}
+                persist(lambda: change(GIVE_BACK, parameters))
+                return False
+            if answer is None:
                 raise
-            # Whether the gate's transaction was committed is unclear, that nothing was sent is not.
-            parameters = {"id": order.id, "token": token, "reply": "", "pause": timedelta(0)}
-            self._persist(lambda: change(GIVE_BACK, parameters))
-            return False
+            return self._pass_gate(order, token, shop)
+        self._answer = None
         self._full, self._probing = ruling == "full", ruling == "probe"
         return ruling in ("go", "probe")
 
     def _settle(self, order: composing.Order, token: UUID, outcome: Outcome) -> None:
+        """Write what became of a mail. That it was taken is written with the next gate, or before the claim ends."""
         given: dict[str, Any] = {"id": order.id, "token": token, "reply": outcome.reply}
         if outcome.verdict is Verdict.SENT:
             self.sent += 1
-            parameters = given | {"state": "sent", "reason": None, "provider_id": outcome.provider_id}
-            self._persist(lambda: change(SETTLE, parameters))
+            self._answer = given | {"state": "sent", "reason": "", "provider_id": outcome.provider_id}
         elif outcome.verdict is Verdict.UNKNOWN:
-            self._persist(lambda: change(DOUBT, given))
+            persist(lambda: change(DOUBT, given))
         elif outcome.verdict is Verdict.REFUSED:
             parameters = given | {"state": "failed", "reason": "refused", "provider_id": ""}
-            self._persist(lambda: change(SETTLE, parameters))
+            persist(lambda: change(SETTLE, parameters))
             if outcome.reply.startswith("5"):  # a mail server's word on the mailbox; an ESP's on a request is none
-                self._persist(lambda: bounces.refused(order.id, outcome.reply, SMTP))
+                persist(lambda: bounces.refused(order.id, outcome.reply, SMTP))
         else:
-            self._persist(lambda: change(GIVE_BACK, given | {"pause": _pause(order.id)}))
+            persist(lambda: change(GIVE_BACK, given | {"pause": _pause(order.id)}))
+
+    def _write_answer(self) -> None:
+        """Write what became of the last mail, if no gate took it along."""
+        if answer := self._answer:
+            persist(lambda: change(SETTLE, answer))
+            self._answer = None
 
     def _learn(self, order: composing.Order, outcome: Outcome) -> None:
         """Draw the conclusions about server, domain and campaign."""
@@ -232,22 +253,22 @@ class Sender:
             self._mark(order, "0" if outcome.verdict is Verdict.SENT else "1")
             if self._probing or domain in self._noted:
                 self._noted.discard(domain)
-                self._persist(lambda: breaker.recovered(self.mail.name, domain))
+                persist(lambda: breaker.recovered(self.mail.name, domain))
         elif outcome.everybody or (outcome.busy and self._just_busy not in ("", domain)):
             self._rest(outcome.reply)
             return
         elif outcome.domain:
             self._noted.add(domain)
-            rests = self._persist(lambda: breaker.trouble(self.mail.name, outcome.reply, domain))
+            rests = persist(lambda: breaker.trouble(self.mail.name, outcome.reply, domain))
             self._paced = self._paced or rests > 0
         self._just_busy = domain if outcome.busy else ""
         if self._trying and outcome.reply:  # the server answered to the point, whatever it said of this mail
             self._trying = False
-            self._persist(lambda: breaker.recovered(self.mail.name))
+            persist(lambda: breaker.recovered(self.mail.name))
 
     def _rest(self, reply: str) -> None:
         """The mail server is in trouble: every sender leaves it alone for a while, longer each time."""
-        seconds = self._persist(lambda: breaker.trouble(self.mail.name, reply))
+        seconds = persist(lambda: breaker.trouble(self.mail.name, reply))
         # Another sender, or a person, may find out earlier that it is over.
         self.pause_until = time.monotonic() + min(seconds, LONGEST_WAIT_S)
 
@@ -261,23 +282,7 @@ class Sender:
         """Note how the mails fared; what the breaker stops, is made no further."""
         marks, unfilled = self._marks, self._unfilled
         self._marks, self._unfilled = {}, Counter()
-        self._stopped = {
-            pk for pk, seen in marks.items() if self._persist(partial(breaker.note, pk, seen, unfilled[pk]))
-        }
-
-    def _persist(self, statement: Callable[[], Result]) -> Result:
-        """Run a fenced statement until PostgreSQL takes it: an answer that a mail was sent must not get lost."""
-        pause = 0.05
-        while True:
-            try:
-                return statement()
-            except (DatabaseError, InterfaceError) as error:
-                if not passes_by_itself(error) or connection.in_atomic_block:
-                    raise
-                connection.close()
-                log.warning("database_away", error=type(error).__name__)
-                time.sleep(pause)
-                pause = min(pause * 2, 2.0)
+        self._stopped = {pk for pk, seen in marks.items() if persist(partial(breaker.note, pk, seen, unfilled[pk]))}
 
     def close(self) -> None:
         self.mail.close()
@@ -293,16 +298,3 @@ def _pause(delivery_id: UUID) -> timedelta:
 def domain_of(order: composing.Order) -> str:
     """As Delivery.domain has it."""
     return order.address.partition("@")[2].lower()[:80]
-
-
-def beat(name: str, sent: int) -> None:
-    """Say by the database's clock that this sender lives."""
-    change(
-        "INSERT INTO campaigns_senderheartbeat (name, at, sent) VALUES (%s, clock_timestamp(), %s) "
-        "ON CONFLICT (name) DO UPDATE SET at = excluded.at, sent = excluded.sent",
-        [name, sent],
-    )
-
-
-def forget_old_senders() -> None:
-    change("DELETE FROM campaigns_senderheartbeat WHERE at < %s", [now() - timedelta(days=1)])

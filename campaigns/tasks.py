@@ -8,7 +8,8 @@ from celery import shared_task
 from django.db import close_old_connections
 
 from campaigns import mailbox, planning, resolving
-from campaigns.sending import Sender, beat
+from campaigns.heartbeat import beat
+from campaigns.sending import Sender
 
 SLICE_S, READ_S = 20, 50
 log = structlog.get_logger(__name__)

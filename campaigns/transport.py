@@ -24,6 +24,8 @@ BUSY = 421
 # Relays close a connection that is old or idle, and some do so without a word.
 MAILS_A_CONNECTION, IDLE_S = 500, 60.0
 NAME_LENGTH = 60
+# What most addresses look like: nothing to take apart, nothing to encode.
+PLAIN = re.compile(r"[\w+=-]+(\.[\w+=-]+)*@([a-z0-9-]{1,63}\.)+[a-z0-9-]{1,63}", re.ASCII | re.IGNORECASE).fullmatch
 
 
 @dataclass(frozen=True)
@@ -192,12 +194,12 @@ def _may_be_the_connection(outcome: Outcome) -> bool:
 def _conversation(connection: Any, sender: str, recipient: str, data: bytes) -> Outcome:
     """MAIL, RCPT, DATA. Raises OSError or SMTPException if the connection breaks."""
     connection.ehlo_or_helo_if_needed()
-    options = [f"size={len(data)}"] if connection.has_extn("size") else []
-    code, reply = connection.mail(sender, options)
+    size = f" size={len(data)}" if connection.has_extn("size") else ""
+    code, reply = connection.docmd("MAIL", f"FROM:<{sender}>{size}")
     if code != 250:
         _start_anew(connection)
         return Outcome(Verdict.LATER, _line(code, reply), everybody=True, busy=code == BUSY)
-    code, reply = connection.rcpt(recipient)
+    code, reply = connection.docmd("RCPT", f"TO:<{recipient}>")
     if code not in (250, 251):
         _start_anew(connection)
         return _refusal(code, reply)
@@ -241,6 +243,8 @@ def _reply(error: Exception) -> str:
 
 def in_ascii(address: str) -> str:
     """The address without a name before it, its domain in ASCII. Raises ValueError for what SMTP cannot carry."""
+    if PLAIN(address):
+        return address
     plain = parseaddr(address)[1]
     local, at, domain = plain.rpartition("@")
     if not at or not local.isascii() or any(mark in plain for mark in "\r\n <>"):

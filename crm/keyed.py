@@ -41,8 +41,14 @@ def address_hash_sql(column: str) -> str:
 
 
 def hash_parameters() -> dict[str, bytes]:
-    key = subkey(keys()[-1], "address").ljust(BLOCK, b"\0")
-    return {"hash_inner": bytes(byte ^ 0x36 for byte in key), "hash_outer": bytes(byte ^ 0x5C for byte in key)}
+    inner, outer = _pads(keys()[-1])
+    return {"hash_inner": inner, "hash_outer": outer}
+
+
+@cache
+def _pads(key: str) -> tuple[bytes, bytes]:
+    padded = subkey(key, "address").ljust(BLOCK, b"\0")
+    return bytes(byte ^ 0x36 for byte in padded), bytes(byte ^ 0x5C for byte in padded)
 
 
 def fingerprint(key: str) -> str:

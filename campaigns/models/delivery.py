@@ -112,6 +112,12 @@ class Delivery(models.Model):
                 condition=Q(state="planned"),
                 name="campaigns_delivery_due",
             ),
+            # Hardly ever one: whose sender died. To look for them among all that are planned would cost more than to send.
+            models.Index(
+                fields=["campaign", "priority", "not_before", "id"],
+                condition=Q(state="planned", attempts__gte=1),
+                name="campaigns_delivery_suspects",
+            ),
             models.Index(
                 fields=["lease_until"],
                 condition=Q(state__in=["claimed", "sending"]),

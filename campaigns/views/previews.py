@@ -35,7 +35,7 @@ def _subject(campaign: Campaign, version: TemplateVersion, language: str) -> str
     if "{" not in text:
         return text
     try:
-        return filling.filled(filling.parsed(text), _values(campaign, language))
+        return filling.filled(filling.parsed(text), filling.all_cleaned(_values(campaign, language)))
     except (filling.RenderError, KeyError):
         return text
 

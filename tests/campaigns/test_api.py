@@ -110,9 +110,9 @@ class TestReadiness:
         assert found["sender"] == "no sender has run yet" and found["oldest_due"].startswith("a mail has waited")
 
     def test_is_fine_once_a_sender_has_done_its_work(self, client: Client, smtp_sink: SmtpSink) -> None:
-        from campaigns import sending
+        from campaigns import heartbeat
 
         deliver()
-        sending.beat("test", 1)
+        heartbeat.beat("test", 1)
         found = client.get("/readyz").json()
         assert (found["sender"], found["oldest_due"]) == ("ok", "ok")

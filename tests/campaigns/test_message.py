@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.message import StableMessage
+from campaigns.transport import in_ascii
 
 
 def made(
@@ -47,3 +48,30 @@ def test_a_line_break_in_a_header_is_refused_or_harmless(evil: str) -> None:
     except ValueError:
         return
     assert message_from_bytes(wire, policy=policy.default)["Bcc"] is None
+
+
+@pytest.mark.parametrize(
+    ("address", "carried"),
+    [
+        ("anna@example.test", "anna@example.test"),
+        ("Anna.B+x=1@Shop.Example.test", "Anna.B+x=1@Shop.Example.test"),
+        ("Anna <anna@example.test>", "anna@example.test"),
+        ("anna@müller.test", "anna@xn--mller-kva.test"),
+        ("anna@localhost", "anna@localhost"),
+    ],
+)
+def test_addresses_as_smtp_carries_them(address: str, carried: str) -> None:
+    assert in_ascii(address) == carried
+
+
+@pytest.mark.parametrize(
+    "address", ["anna", "änna@example.test", "a b@example.test", "a@x..test", f"a@{'x' * 64}.test"]
+)
+def test_addresses_that_smtp_cannot_carry(address: str) -> None:
+    with pytest.raises(ValueError, match=r"mailed|label"):
+        in_ascii(address)
+
+
+def test_a_line_break_at_the_end_of_one_header_does_not_hide_before_the_next() -> None:
+    with pytest.raises(ValueError, match="line break"):
+        made("x\r\n", sender="Jördis Weiß <kim@shop.test>").wire

@@ -250,16 +250,16 @@ class TestPostgresAway:
         cut = Event()
         fetch = prepared.fetch
 
-        def cutting(first: str, statement: str, parameters: dict[str, object]) -> object:
-            rows = fetch(first, statement, parameters)
-            if not cut.is_set():
+        def cutting(*steps: tuple[str, dict[str, object]]) -> object:
+            rows = fetch(*steps)
+            if len(steps) == 2 and not cut.is_set():
                 cut.set()
-                fetch("SELECT pg_terminate_backend(pg_backend_pid())", statement, parameters)
+                fetch(("SELECT pg_terminate_backend(pg_backend_pid()) WHERE %(yes)s", {"yes": True}), *steps)
             return rows
 
         monkeypatch.setattr(prepared, "fetch", cutting)
         deliver()
-        assert states() == {"sent": 1} and len(smtp_sink.messages) == 1
+        assert cut.is_set() and states() == {"sent": 1} and len(smtp_sink.messages) == 1
         assert Delivery.objects.get().attempts == 1
 
 

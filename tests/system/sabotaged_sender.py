@@ -45,7 +45,8 @@ def no_fence() -> None:
     """The gate opens for whoever ever claimed the row, whoever holds it now and whatever became of it."""
     from campaigns import gating
 
-    bare = without(gating.GATE, r"AND delivery\.token = %\(token\)s AND delivery\.state = 'claimed'")
+    bare = without(gating.GATE, r"delivery\.token = %\(token\)s AND delivery\.state = 'claimed'", "true")
+    bare = without(bare, r"AND delivery\.token = %\(token\)s AND delivery\.state = ruled\.state")
     bare = without(bare, r"AND delivery\.lease_until > clock_timestamp\(\)")
     gating.GATE = without(bare, r"token = CASE WHEN ruling = 'go' THEN delivery\.token END", "token = %(token)s")
 

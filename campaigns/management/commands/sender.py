@@ -11,7 +11,7 @@ import structlog
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
-from campaigns import planning, reasons, resolving, sending
+from campaigns import heartbeat, planning, reasons, resolving, sending
 from loyalty import scoring
 
 IDLE_S = 2.0
@@ -77,6 +77,6 @@ class Command(BaseCommand):
 
 def one_round(sender: sending.Sender) -> int:
     """Judge what changed, plan, send for a slice. Returns how much there was to do."""
-    sending.beat(sender.name, sender.sent)
+    heartbeat.beat(sender.name, sender.sent)
     # Whoever's facts changed is judged here too, so that nothing depends on Celery's beat.
     return scoring.score_changed() + planning.plan_due() + sender.work(SLICE_S)
