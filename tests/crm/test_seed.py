@@ -1,6 +1,7 @@
 """The invented shop: the same for the same seed, consistent, and with an example of everything."""
 
 import io
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 
@@ -105,7 +106,8 @@ SCHEMA = """
 def schema() -> set[str]:
     with connection.cursor() as cursor:
         cursor.execute(SCHEMA)
-        return {row[0] for row in cursor.fetchall()}
+        # PostgreSQL puts casts and brackets in other places when it reads a definition that it wrote itself.
+        return {re.sub(r"::(character varying|text)(\[\])?|[()]", "", row[0]) for row in cursor.fetchall()}
 
 
 def test_a_large_shop_is_told_the_same_story_and_keeps_every_index(monkeypatch: pytest.MonkeyPatch) -> None:
