@@ -140,13 +140,15 @@ def test_no_day_is_invented_for_what_the_first_judgement_found(support):
     """A fan of years is not one “since today” because the product was installed today."""
     customer = fond(buyer(5, 25, 45), 9)
     scoring.score_all()
-    told = explain(customer)
+    with translation.override("de"):
+        told = explain(customer)
     assert (told.stage, told.since, ladder(told.assessment, told)[4]) == ("Loyaler Kunde", None, None)
     Transition.objects.create(
         customer=customer, from_stage="regular", to_stage="loyal", happened_on=told.assessment.stage_since, inputs={},
         rules_version=1,
     )  # fmt: skip
-    told = explain(customer)
+    with translation.override("de"):
+        told = explain(customer)
     assert told.stage.startswith("Loyaler Kunde seit ") and ladder(told.assessment, told)[4] == told.since
 
 
