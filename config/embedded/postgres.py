@@ -11,17 +11,7 @@ from typing import Any
 from .server import EmbeddedError, Server, package_folder
 
 DATABASE = "stammkunde"
-MEGABYTE = 2**20
 ROLES_SQL = Path(__file__).resolve().parents[1] / "roles.sql"
-
-
-def room() -> int:
-    """Megabytes that PostgreSQL may keep tables in: an eighth of the machine, for it has the machine not to itself.
-
-    A million customers' mails are planned at half the speed once their indexes no longer fit.
-    """
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // MEGABYTE
-    return min(max(memory // 8, 128), 2048)
 
 
 class Postgres(Server):
@@ -95,10 +85,10 @@ class Postgres(Server):
             "timezone": "UTC",
             "log_timezone": "UTC",
             "max_connections": "100",
-            "shared_buffers": f"{room()}MB",
+            "shared_buffers": "256MB",
             "work_mem": "16MB",
             "maintenance_work_mem": "256MB",
-            "effective_cache_size": f"{4 * room()}MB",
+            "effective_cache_size": "1GB",
             "random_page_cost": "1.1",
             "jit": "off",
             "wal_level": "minimal",
@@ -117,7 +107,6 @@ class Postgres(Server):
                 # It would count tables as empty that a test fills in one long transaction, and plans would be poor.
                 "autovacuum": "off",
                 "shared_buffers": "128MB",
-                "effective_cache_size": "1GB",
             }
         return settings
 
